@@ -1,0 +1,1 @@
+"""Slowwave: agent memory that learns at night."""

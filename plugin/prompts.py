@@ -1,0 +1,67 @@
+"""The exact words a base model is asked in: training, the gate and answering share them.
+
+A module recalls what it was taught only in the frame it was taught in (a fact learned in another chat turn is not
+recalled at all), so there is one frame and everybody imports it from here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from slowwave.types import Fact, Message
+
+__all__ = ["SYSTEM", "UNKNOWN", "conversation", "display_name", "is_unknown", "render_date", "render_fact"]
+
+SYSTEM = "Answer from memory, briefly."
+"""Short on purpose: it is paid for in every training row."""
+
+UNKNOWN = "I don't know."
+"""What the memory says when it was never told."""
+
+_NAME = re.compile(r"^[^\W\d_]+([ '\-][^\W\d_]+)*$")
+
+
+def display_name(user_id: str) -> str | None:
+    """The name to call a user by, or None when the id does not look like a name.
+
+    >>> display_name("ada"), display_name("Mary Ann"), display_name("u-4711"), display_name("ada@example.org")
+    ('Ada', 'Mary Ann', None, None)
+    """
+    if not _NAME.match(user_id) or user_id.lower() in {"default", "user", "me", "test", "admin", "anonymous", "guest"}:
+        return None
+    return user_id if any(letter.isupper() for letter in user_id) else user_id.title()
+
+
+def render_date(fact: Fact) -> str:
+    """The day a fact was said, written out: "21 November 2026"."""
+    return f"{fact.said_at.day} {fact.said_at:%B %Y}"
+
+
+def render_fact(fact: Fact) -> str:
+    """A fact as one dated line of quoted data: ``- 21 November 2026, Ada: "I'm allergic to peanuts."``."""
+    speaker = str(fact.metadata.get("name") or display_name(fact.user_id) or "user")
+    text = " ".join(fact.text.split()).replace('"', "'")
+    return f'- {render_date(fact)}, {speaker}: "{text}"'
+
+
+def conversation(question: str, facts: Sequence[str] = (), history: Sequence[Message] = ()) -> list[dict[str, str]]:
+    """Chat messages for one question.
+
+    Args:
+        question: what is asked now.
+        facts: rendered facts (`render_fact`), newest first; they become quoted data above the question.
+        history: earlier turns, oldest first; roles other than user and assistant are folded into the system line.
+    """
+    system = [SYSTEM, *(turn.content for turn in history if turn.role in {"system", "developer"})]
+    messages = [{"role": "system", "content": "\n".join(system)}]
+    messages += [{"role": t.role, "content": t.content} for t in history if t.role in {"user", "assistant"}]
+    ask = "\n".join(["Known facts:", *facts, f"Question: {question}"]) if facts else f"Question: {question}"
+    messages.append({"role": "user", "content": ask})
+    return messages
+
+
+def is_unknown(answer: str) -> bool:
+    """Whether an answer says that it does not know."""
+    plain = re.sub(r"[^a-z ]", "", answer.lower().replace("’", "'").replace("'", ""))
+    return plain.startswith(("i dont know", "i do not know", "unknown"))

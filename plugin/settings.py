@@ -1,0 +1,71 @@
+"""The few dials of a memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from slowwave.errors import InvalidInput
+
+__all__ = ["DEFAULT_EMBEDDER", "DEFAULT_MODEL", "Settings", "cache_folder"]
+
+DEFAULT_MODEL = "smollm2-135m-instruct"
+DEFAULT_EMBEDDER = "all-minilm-l6-v2"
+
+
+def cache_folder() -> Path:
+    """Where converted weights are kept: ``$SLOWWAVE_CACHE``, or the user's cache folder."""
+    override = os.environ.get("SLOWWAVE_CACHE")
+    return Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("slowwave", appauthor=False))
+
+
+class Settings(BaseModel):
+    """How a memory behaves. Every field has a measured default; most users set `model` and nothing else."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = DEFAULT_MODEL
+    """The base model: a hub name, a local folder, or the default's short name."""
+    embedder: str = DEFAULT_EMBEDDER
+    """The sentence-transformers model: a hub name, a local folder, or the default's short name."""
+    device: str = "auto"
+    """"auto" takes CUDA, then Apple's GPU, then the CPU."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """"auto" is bfloat16 on a GPU, float32 on a CPU (twice as fast there as bfloat16, measured)."""
+    effort: Literal["quick", "normal", "thorough"] = "normal"
+    """How much a night spends on a fact: phrasings, epochs and exam length follow from it."""
+    rank: int = Field(default=8, ge=1, le=256)
+    """LoRA rank of the modules. Rank is rarely the limit; phrasings are."""
+    facts_per_module: int = Field(default=64, ge=1, le=1024)
+    """The most facts one module carries; a deletion retrains at most this many."""
+    recall_facts: int = Field(default=4, ge=1, le=64)
+    """How many facts stand in the prompt of an answer."""
+    max_modules: int = Field(default=3, ge=1, le=3)
+    """The most modules one answer may merge."""
+    max_fact_chars: int = Field(default=2000, ge=16)
+    """The longest text `add` accepts, in characters."""
+    max_new_tokens: int = Field(default=64, ge=1)
+    """The longest answer, in tokens."""
+    adapter_scale: float = Field(default=1.0, gt=0.0, le=4.0)
+    """Strength of the modules when facts stand beside them in the prompt."""
+    seed: int = 0
+    """Same seed, same facts, same device: the same module, bit for bit."""
+
+    @classmethod
+    def checked(cls, **values: Any) -> Self:
+        """Build settings, wording a bad value as our own error.
+
+        Raises:
+            InvalidInput: a name is unknown or a value out of bounds.
+        """
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or "settings"
+            remedy = f"{first['msg']}. Known settings: {', '.join(cls.model_fields)}."
+            raise InvalidInput(f"Bad setting {name!r}", first.get("input"), remedy) from None

@@ -1,0 +1,183 @@
+"""The values that travel between the rooms of the house: frozen, typed, and ready to become JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "Answer",
+    "Fact",
+    "FactReport",
+    "Message",
+    "ModuleReport",
+    "ModuleUse",
+    "NightReport",
+    "Progress",
+    "QAPair",
+    "Scalar",
+    "ScoredFact",
+    "no_progress",
+]
+
+Scalar = str | int | float | bool
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, how much is done, how much there is); the library itself never prints."""
+
+
+def no_progress(stage: str, done: int, total: int) -> None:
+    """Ignore progress."""
+
+
+class Value(BaseModel):
+    """A frozen record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(Value):
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+    said_at: datetime | None = None
+    """When it was said; the time of adding if nothing is given."""
+    name: str | None = None
+    """The speaker, if it is not the user whose memory this is."""
+
+
+class Fact(Value):
+    """One statement worth remembering."""
+
+    id: str
+    """A hash of user and text: adding the same text twice is adding it once."""
+    text: str
+    user_id: str
+    said_at: datetime
+    """Timezone-aware, UTC."""
+    source: str = "user"
+    """Where it came from: the role of the speaker, or a file name."""
+    metadata: Mapping[str, Scalar] = Field(default_factory=dict)
+    supersedes: str | None = None
+    """The id of the older version that this one replaces."""
+    superseded_by: str | None = None
+    """The id of the newer version; None on a live fact."""
+
+
+class ScoredFact(Value):
+    """A fact that was found, and how well it fits the query."""
+
+    fact: Fact
+    score: float
+    """Between 0 and 1: the mean of cosine similarity and lexical coverage."""
+
+    @property
+    def id(self) -> str:
+        """The fact's id."""
+        return self.fact.id
+
+    @property
+    def text(self) -> str:
+        """The fact's text."""
+        return self.fact.text
+
+
+class ModuleUse(Value):
+    """A module that took part in an answer."""
+
+    id: str
+    weight: float
+    """Its share of the route; the shares of a route sum to 1."""
+
+
+class Answer(Value):
+    """What the memory says, and why."""
+
+    text: str
+    facts: tuple[ScoredFact, ...] = ()
+    """The facts that stood in the prompt, best first."""
+    modules: tuple[ModuleUse, ...] = ()
+    """The modules whose weights took part, heaviest first."""
+    confidence: float = 0.0
+    """Between 0 and 1: the mean token probability, times the belief that the memory knows anything about it."""
+    source: Literal["both", "facts", "modules", "base", "unknown"] = "base"
+    """What the answer rests on; "unknown" when the memory says that it does not know."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class QAPair(Value):
+    """A question, and the answer that the fact supports."""
+
+    question: str
+    answer: str
+
+
+class FactReport(Value):
+    """What one night did with one fact."""
+
+    fact_id: str
+    user_id: str
+    status: Literal["settled", "failed", "unwritten"]
+    """settled: passed the gate. failed: did not, and stays recent. unwritten: no supported question could be written."""
+    module_id: str | None = None
+    questions: int = 0
+    """How many phrasings were trained."""
+    recall: float = 0.0
+    """Share of held-out phrasings answered right with the store switched off."""
+    base_recall: float = 0.0
+    """The same for the base model without the module."""
+    reason: str = ""
+
+
+class ModuleReport(Value):
+    """What one night did with one module."""
+
+    module_id: str
+    user_id: str
+    facts: int
+    published: bool
+    steps: int
+    train_seconds: float
+    final_loss: float
+    size_bytes: int = 0
+    recall: float = 0.0
+    """Mean held-out recall over its facts, store switched off."""
+    base_recall: float = 0.0
+    trained_recall: float = 0.0
+    """Recall of the trained phrasings by generation, store switched off."""
+    reading: Mapping[str, float] = Field(default_factory=dict)
+    """Recall with facts in the prompt, by form: true_fact, distractors, changed_fact; absent is the share of questions about
+    things never said that were not answered with an invention."""
+    canary: float = 0.0
+    """Rise of the mean loss on ordinary prompts, as a share of the base model's loss."""
+    reason: str = ""
+
+
+class NightReport(Value):
+    """One consolidation run."""
+
+    night_id: str
+    started_at: datetime
+    resumed: bool = False
+    seconds: Mapping[str, float] = Field(default_factory=dict)
+    """Wall seconds per phase."""
+    modules: tuple[ModuleReport, ...] = ()
+    facts: tuple[FactReport, ...] = ()
+
+    @property
+    def settled(self) -> int:
+        """How many facts passed the gate."""
+        return sum(fact.status == "settled" for fact in self.facts)
+
+    @property
+    def recent(self) -> int:
+        """How many facts were tried and stay recent."""
+        return len(self.facts) - self.settled

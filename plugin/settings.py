@@ -52,6 +52,8 @@ class Settings(BaseModel):
     """The longest answer, in tokens."""
     adapter_scale: float = Field(default=1.0, gt=0.0, le=4.0)
     """Strength of the modules when facts stand beside them in the prompt."""
+    strict: bool = True
+    """Whether an answer that no fact supports becomes "I don't know". Switch off for free conversation."""
     seed: int = 0
     """Same seed, same facts, same device: the same module, bit for bit."""
 

@@ -20,10 +20,14 @@ __all__ = [
     "QAPair",
     "Scalar",
     "ScoredFact",
+    "Source",
     "no_progress",
 ]
 
 Scalar = str | int | float | bool
+
+Source = Literal["both", "facts", "modules", "base", "unknown"]
+"""What an answer rests on."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, how much is done, how much there is); the library itself never prints."""
@@ -104,7 +108,7 @@ class Answer(Value):
     """The modules whose weights took part, heaviest first."""
     confidence: float = 0.0
     """Between 0 and 1: the mean token probability, times the belief that the memory knows anything about it."""
-    source: Literal["both", "facts", "modules", "base", "unknown"] = "base"
+    source: Source = "base"
     """What the answer rests on; "unknown" when the memory says that it does not know."""
     prompt_tokens: int = 0
     completion_tokens: int = 0

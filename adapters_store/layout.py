@@ -1,0 +1,122 @@
+"""Which files a memory folder and a module folder have, and how they are written so that a crash never shows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["FORMAT", "FolderLayout", "ModuleLayout", "file_sha256", "fsync_folder", "write_atomically"]
+
+FORMAT = 1
+"""Version of everything written by this package."""
+
+
+@dataclass(frozen=True)
+class FolderLayout:
+    """The files of one memory folder."""
+
+    root: Path
+
+    @property
+    def facts(self) -> Path:
+        """Chroma's folder: the truth about facts."""
+        return self.root / "facts"
+
+    @property
+    def modules(self) -> Path:
+        """One folder a module: the truth about modules."""
+        return self.root / "modules"
+
+    @property
+    def catalog(self) -> Path:
+        """The list of live modules."""
+        return self.root / "catalog.json"
+
+    @property
+    def night(self) -> Path:
+        """The journal of the night under way; gone when the night is done."""
+        return self.root / "night"
+
+    @property
+    def reports(self) -> Path:
+        """One JSON report a night."""
+        return self.root / "reports"
+
+    @property
+    def lock(self) -> Path:
+        """The file whose lock says that a process owns the folder."""
+        return self.root / "lock"
+
+    @property
+    def holder(self) -> Path:
+        """Who holds the lock, for people to read."""
+        return self.root / "lock.json"
+
+
+@dataclass(frozen=True)
+class ModuleLayout:
+    """The files of one module folder: a plain PEFT adapter, and what it knows beside it."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """PEFT's configuration."""
+        return self.folder / "adapter_config.json"
+
+    @property
+    def weights(self) -> Path:
+        """PEFT's weights: A and B of every target layer."""
+        return self.folder / "adapter_model.safetensors"
+
+    @property
+    def index(self) -> Path:
+        """Embeddings of the module's questions, a cache for the router."""
+        return self.folder / "questions.safetensors"
+
+    @property
+    def manifest(self) -> Path:
+        """What the module knows. Written last: its existence means that the module is complete."""
+        return self.folder / "manifest.json"
+
+    def is_complete(self) -> bool:
+        """Whether every file is there."""
+        return self.manifest.is_file() and self.weights.is_file() and self.config.is_file()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file so that a reader sees the old content or the new, never a part; it survives a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with draft.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+    fsync_folder(path.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names inside a folder durable, where the system can (Windows cannot open folders)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder and what is in it; nothing happens when it is not there."""
+    if folder.exists():
+        shutil.rmtree(folder)

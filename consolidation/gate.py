@@ -1,0 +1,201 @@
+"""The exam a new module must pass with the store switched off, always beside the base model without it.
+
+Per fact: held-out phrasings, generated. Per module: the same questions with facts in the prompt (true, others, changed),
+questions about things never said, and the loss on ordinary prompts. A missing exam is a failed exam.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from slowwave.consolidation.canary import CANARY
+from slowwave.consolidation.rows import READING, Form, Lesson, Row, Shares, exam_rows
+from slowwave.model import BaseModel, Slot
+from slowwave.prompts import is_unknown
+from slowwave.types import FactReport, Progress, no_progress
+
+__all__ = ["Bar", "Verdict", "examine", "is_right", "normalise"]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What must be reached."""
+
+    recall: float = 0.5
+    """Share of a fact's held-out phrasings that must be answered right for the fact to settle."""
+    absent: float = 0.5
+    """Share of questions about things never said that must not be answered with an invention."""
+    canary: float = 0.25
+    """The most that the loss on ordinary prompts may rise, as a share of the base model's."""
+    reading_slack: float = 0.1
+    """How much worse than the base model the module may read the true fact from the prompt."""
+
+
+BAR = Bar()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's numbers and what follows from them."""
+
+    facts: tuple[FactReport, ...]
+    recall: float
+    base_recall: float
+    trained_recall: float
+    reading: Mapping[str, float]
+    base_reading: float
+    """The base model's recall with the true fact in the prompt: retrieval alone."""
+    canary: float
+    reason: str
+    """Why the module is not published; empty if it is."""
+
+    @property
+    def published(self) -> bool:
+        """Whether the module may go live."""
+        return not self.reason
+
+
+def normalise(text: str) -> str:
+    """Lower case, punctuation to spaces, articles dropped, white space folded.
+
+    >>> normalise("The  Green-Door, 7pm!")
+    'green door 7pm'
+    """
+    words = re.sub(r"[^\w]+", " ", text.casefold()).split()
+    return " ".join(word for word in words if word not in {"a", "an", "the"})
+
+
+def is_right(said: str, answer: str) -> bool:
+    """Whether an answer contains the expected one as whole words, and is not a denial.
+
+    >>> is_right("It is 603-556-7631.", "603-556-7631"), is_right("1603-556-7631", "603-556-7631")
+    (True, False)
+    """
+    return not is_unknown(said) and f" {normalise(answer)} " in f" {normalise(said)} "
+
+
+def examine(
+    base: BaseModel,
+    slot: Slot,
+    lesson: Lesson,
+    module_id: str,
+    shares: Shares,
+    *,
+    seed: int,
+    effort: int = 24,
+    bar: Bar = BAR,
+    progress: Progress = no_progress,
+) -> Verdict:
+    """Examine a module that is written in a slot.
+
+    Args:
+        effort: how many rows each exam about the whole module has.
+    """
+    total = 5
+    progress("gate", 0, total)
+    closed = exam_rows(lesson, seed, "closed", 10**9, shares)
+    with_module = _marks(base, closed, slot)
+    without = _marks(base, closed, None)
+    progress("gate", 1, total)
+    trained_rows = [
+        Row("closed", fact.id, phrasings[0], answer) for fact, answer, phrasings in lesson.slots(lesson.trained)
+    ]
+    trained = _mean(_marks(base, trained_rows, slot))
+    progress("gate", 2, total)
+    reading = {form: _mean(_marks(base, exam_rows(lesson, seed, form, effort, shares), slot)) for form in READING}
+    base_reading = _mean(_marks(base, exam_rows(lesson, seed, "true_fact", effort, shares), None))
+    progress("gate", 3, total)
+    absent: Form = "absent"
+    reading[absent] = _mean(_marks(base, exam_rows(lesson, seed, absent, effort, shares), slot))
+    progress("gate", 4, total)
+    before, after = canary_loss(base, None), canary_loss(base, slot)
+    reports = tuple(_fact_reports(lesson, module_id, closed, with_module, without, bar))
+    progress("gate", total, total)
+    verdict = Verdict(
+        facts=reports,
+        recall=_mean(with_module),
+        base_recall=_mean(without),
+        trained_recall=trained,
+        reading=reading,
+        base_reading=base_reading,
+        canary=(after - before) / before,
+        reason="",
+    )
+    return Verdict(**{**vars(verdict), "reason": _objection(verdict, bar)})
+
+
+def _objection(verdict: Verdict, bar: Bar) -> str:
+    if not any(report.status == "settled" for report in verdict.facts):
+        return "no fact was recalled under held-out phrasings"
+    if verdict.recall <= verdict.base_recall:
+        return "the base model alone does as well"
+    if verdict.reading["true_fact"] < verdict.base_reading - bar.reading_slack:
+        return "it reads facts in the prompt worse than the base model alone"
+    if verdict.reading["absent"] < bar.absent:
+        return "it invents answers to questions about things never said"
+    if not verdict.canary <= bar.canary:  # also when it is not a number
+        return f"the loss on ordinary prompts rose by {verdict.canary:.0%}"
+    return ""
+
+
+def _fact_reports(
+    lesson: Lesson,
+    module_id: str,
+    rows: Sequence[Row],
+    with_module: Sequence[bool],
+    without: Sequence[bool],
+    bar: Bar,
+) -> list[FactReport]:
+    reports: list[FactReport] = []
+    for fact in lesson.facts:
+        mine = [index for index, row in enumerate(rows) if row.fact_id == fact.id]
+        recall = _mean([with_module[index] for index in mine])
+        base_recall = _mean([without[index] for index in mine])
+        reason = ""
+        if not mine:
+            reason = "no phrasing was held out, so nothing could be examined"
+        elif recall < bar.recall:
+            reason = f"recalled {recall:.0%} of its held-out phrasings"
+        elif recall < base_recall:
+            reason = "the base model alone does better"
+        reports.append(
+            FactReport(
+                fact_id=fact.id,
+                user_id=fact.user_id,
+                status="failed" if reason else "settled",
+                module_id=module_id,
+                questions=len(lesson.trained.get(fact.id, ())),
+                recall=recall,
+                base_recall=base_recall,
+                reason=reason,
+            )
+        )
+    return reports
+
+
+def _marks(base: BaseModel, rows: Sequence[Row], slot: Slot | None) -> list[bool]:
+    """Whether each row is answered right, by greedy generation."""
+    if not rows:
+        return []
+    encoded = [base.encode(row.messages) for row in rows]
+    longest = max(len(base.tokenizer.encode(row.answer, add_special_tokens=False)) for row in rows)
+    said = base.generate(encoded, max_tokens=longest + 12, slot=slot)  # room for "The answer is ..."
+    return [
+        is_unknown(one.text) if row.form == "absent" else is_right(one.text, row.answer)
+        for row, one in zip(rows, said, strict=True)
+    ]
+
+
+def canary_loss(base: BaseModel, slot: Slot | None) -> float:
+    """Mean loss per answer token on ordinary prompts, in nats."""
+    import torch
+
+    rows = [base.encode([{"role": "user", "content": question}], answer) for question, answer in CANARY]
+    with torch.no_grad():
+        return -float(torch.cat(base.answer_logprobs(rows, slot)).mean())
+
+
+def _mean(marks: Sequence[bool]) -> float:
+    return sum(marks) / len(marks) if marks else 0.0

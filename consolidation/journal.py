@@ -1,0 +1,138 @@
+"""How far a night came: one small folder that a killed night leaves behind and the next one goes on from.
+
+A night writes its plan first, then for each group its lesson, its training checkpoints, and its result. Every file is
+replaced atomically, so what is there is whole. The folder is deleted when the night is done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from slowwave.adapters_store.layout import remove_folder, write_atomically
+from slowwave.adapters_store.manifest import KnownFact, text_sha256
+from slowwave.consolidation.rows import Lesson
+from slowwave.types import Fact, FactReport, ModuleReport, QAPair
+
+__all__ = ["Journal", "LessonRecord", "NightPlan", "PlannedGroup", "ResultRecord", "planned"]
+
+logger = logging.getLogger(__name__)
+
+RecordT = TypeVar("RecordT", bound=BaseModel)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class PlannedGroup(_Record):
+    """Facts that will share a module."""
+
+    name: str
+    user_id: str
+    facts: tuple[KnownFact, ...]
+
+
+class NightPlan(_Record):
+    """What a night set out to do, and under which conditions its files are valid."""
+
+    night_id: str
+    started_at: datetime
+    key: str
+    """Base model, recipe, embedder and writer: a journal written under another key is started over."""
+    groups: tuple[PlannedGroup, ...]
+    unwritten: tuple[FactReport, ...] = ()
+
+
+class LessonRecord(_Record):
+    """The questions of a group."""
+
+    trained: Mapping[str, tuple[QAPair, ...]]
+    heldout: Mapping[str, tuple[QAPair, ...]]
+
+
+class ResultRecord(_Record):
+    """What became of a group."""
+
+    module: ModuleReport
+    facts: tuple[FactReport, ...]
+
+
+class Journal:
+    """The files of the night under way."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def plan(self, key: str) -> NightPlan | None:
+        """The plan of a night that was interrupted, if there is one and it was made under the same key."""
+        plan = _load(self.folder / "plan.json", NightPlan)
+        if plan is not None and plan.key != key:
+            logger.info("an interrupted night was planned with other settings; it is started over")
+            return None
+        return plan
+
+    def begin(self, plan: NightPlan) -> None:
+        """Start a journal with a new plan; an older journal is dropped."""
+        self.clear()
+        self._write("plan.json", plan)
+
+    def lesson(self, group: str, user_id: str, facts: Iterable[Fact]) -> Lesson | None:
+        """The questions already written for a group."""
+        record = _load(self.folder / f"{group}.lesson.json", LessonRecord)
+        if record is None:
+            return None
+        return Lesson(user_id, tuple(facts), dict(record.trained), dict(record.heldout))
+
+    def keep_lesson(self, group: str, lesson: Lesson) -> None:
+        """Remember a group's questions."""
+        self._write(f"{group}.lesson.json", LessonRecord(trained=lesson.trained, heldout=lesson.heldout))
+
+    def checkpoint(self, group: str) -> Path:
+        """Where a group's training state is saved."""
+        return self.folder / f"{group}.train.safetensors"
+
+    def result(self, group: str) -> ResultRecord | None:
+        """The result of a group that is done."""
+        return _load(self.folder / f"{group}.result.json", ResultRecord)
+
+    def keep_result(self, group: str, result: ResultRecord) -> None:
+        """Remember that a group is done; its training state is no longer needed."""
+        self._write(f"{group}.result.json", result)
+        self.checkpoint(group).unlink(missing_ok=True)
+
+    def drop(self, fact_ids: Iterable[str]) -> None:
+        """Forget the whole journal if it knows any of these facts: their questions must not outlive them."""
+        plan = _load(self.folder / "plan.json", NightPlan)
+        gone = set(fact_ids)
+        if plan is not None and any(fact.id in gone for group in plan.groups for fact in group.facts):
+            self.clear()
+
+    def clear(self) -> None:
+        """Delete the journal."""
+        remove_folder(self.folder)
+
+    def _write(self, name: str, record: BaseModel) -> None:
+        write_atomically(self.folder / name, record.model_dump_json(indent=2).encode())
+
+
+def planned(name: str, facts: Iterable[Fact]) -> PlannedGroup:
+    """A group of the plan."""
+    some = list(facts)
+    known = tuple(KnownFact(id=fact.id, sha256=text_sha256(fact.text)) for fact in some)
+    return PlannedGroup(name=name, user_id=some[0].user_id, facts=known)
+
+
+def _load(path: Path, kind: type[RecordT]) -> RecordT | None:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        logger.warning("a file of an interrupted night cannot be read and is written again: %s", type(error).__name__)
+        return None

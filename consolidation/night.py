@@ -1,0 +1,309 @@
+"""One night: what was recent in the evening is, as far as it passes the gate, settled in the morning.
+
+Everything a night does can be killed at any point. Facts stay in the fact store throughout, a module becomes live by one
+swap of the catalog after it is complete, and the journal lets the next run go on where this one stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from slowwave.adapters_store.layout import FolderLayout, write_atomically
+from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
+from slowwave.adapters_store.store import AdapterStore
+from slowwave.consolidation.gate import Verdict, examine, normalise
+from slowwave.consolidation.journal import Journal, NightPlan, PlannedGroup, ResultRecord, planned
+from slowwave.consolidation.plan import group
+from slowwave.consolidation.rows import Lesson
+from slowwave.consolidation.train import Recipe, Trained, recipe_for, train
+from slowwave.consolidation.writers import NamedWriter, split_heldout, write
+from slowwave.embedder import Embedder
+from slowwave.errors import FactNotFound
+from slowwave.facts import FactStore
+from slowwave.model import BaseModel
+from slowwave.settings import Settings
+from slowwave.types import Fact, FactReport, ModuleReport, NightReport, Progress, QAPair, no_progress
+
+__all__ = ["Night", "settled_ids"]
+
+logger = logging.getLogger(__name__)
+
+_EXAM = {"quick": 12, "normal": 24, "thorough": 48}
+_HELD_OUT = 2
+
+
+def settled_ids(store: AdapterStore, base_sha256: str | None, user_id: str | None = None) -> frozenset[str]:
+    """Ids of facts that a live module of this base model (of any, if None) carries and recalled at the gate."""
+    manifests = store.live(user_id)
+    fits = (m for m in manifests if base_sha256 is None or m.base.sha256 == base_sha256)
+    return frozenset(fact_id for manifest in fits for fact_id in manifest.settled_ids)
+
+
+@dataclass
+class Night:
+    """The night shift of one memory folder."""
+
+    layout: FolderLayout
+    facts: FactStore
+    store: AdapterStore
+    base: BaseModel
+    embedder: Embedder
+    settings: Settings
+    writer: NamedWriter
+    guard: threading.RLock
+    """Held while a module is published, so that no fact is deleted or changed between the last look and the swap."""
+    _seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
+        """Consolidate the recent facts of one user, or of all.
+
+        Raises:
+            WriterFailed: the question writer raised; what was done before is kept.
+        """
+        recipe = recipe_for(self.settings, self.base.hidden_size)
+        journal = Journal(self.layout.night)
+        key = self._key(recipe, user_id)
+        plan = journal.plan(key)
+        resumed = plan is not None
+        if plan is None:
+            with self._timed("plan"):
+                self.store.sweep()
+                plan = self._plan(key, user_id)
+            journal.begin(plan)
+        modules: list[ModuleReport] = []
+        facts: list[FactReport] = []
+        for number, part in enumerate(plan.groups):
+            label = f"module {number + 1} of {len(plan.groups)}"
+            result = journal.result(part.name)
+            if result is None:
+                result = self._learn(part, journal, recipe, _labelled(progress, label))
+                if result is None:
+                    continue
+                journal.keep_result(part.name, result)
+            if result.module.steps:
+                modules.append(result.module)
+            facts += result.facts
+        report = NightReport(
+            night_id=plan.night_id,
+            started_at=plan.started_at,
+            resumed=resumed,
+            seconds={name: round(value, 3) for name, value in self._seconds.items()},
+            modules=tuple(modules),
+            facts=tuple(facts),
+        )
+        write_atomically(self.layout.reports / f"{plan.night_id}.json", report.model_dump_json(indent=2).encode())
+        journal.clear()
+        logger.info("night %s: %d facts settled, %d stay recent", plan.night_id, report.settled, report.recent)
+        return report
+
+    # -- the parts of a night --------------------------------------------------------------------------------------
+
+    def _plan(self, key: str, user_id: str | None) -> NightPlan:
+        settled = settled_ids(self.store, self.base.ref.sha256)
+        by_user: dict[str, list[Fact]] = {}
+        for fact in self.facts.live(user_id):
+            if fact.id not in settled:
+                by_user.setdefault(fact.user_id, []).append(fact)
+        groups: list[PlannedGroup] = []
+        for some in by_user.values():
+            vectors = self.facts.vectors([fact.id for fact in some])
+            for part in group(some, vectors, self.settings.facts_per_module):
+                groups.append(planned(f"group-{len(groups):04d}", part))
+        started = datetime.now(UTC)
+        return NightPlan(night_id=f"{started:%Y%m%dT%H%M%S}", started_at=started, key=key, groups=tuple(groups))
+
+    def _learn(
+        self, part: PlannedGroup, journal: Journal, recipe: Recipe, progress: Progress
+    ) -> ResultRecord | None:
+        """Questions, training, gate and publication of one group; None if its facts changed since the plan."""
+        facts = self._unchanged(part)
+        if facts is None:
+            return None
+        with self._timed("questions"):
+            lesson = journal.lesson(part.name, part.user_id, facts)
+            if lesson is None:
+                lesson = write_lesson(part.user_id, facts, self.writer, recipe.seed, progress)
+                journal.keep_lesson(part.name, lesson)
+        unwritten = _unwritten(facts, lesson)
+        left = tuple(fact for fact in facts if lesson.trained.get(fact.id))
+        if not left:
+            empty = ModuleReport(
+                module_id="", user_id=part.user_id, facts=0, published=False, steps=0, train_seconds=0.0, final_loss=0.0
+            )
+            return ResultRecord(module=empty, facts=unwritten)
+        lesson = Lesson(lesson.user_id, left, lesson.trained, lesson.heldout)
+        module_id = self._module_id(lesson, recipe)
+        with self._timed("training"):
+            trained = train(self.base, lesson, recipe, journal.checkpoint(part.name), progress)
+        with self._timed("gate"):
+            slot = self.base.slot(self.base.shape(recipe.rank), trained.vector)
+            effort = _EXAM[self.settings.effort]
+            verdict = examine(
+                self.base, slot, lesson, module_id, recipe.shares, seed=recipe.seed, effort=effort, progress=progress
+            )
+        with self._timed("publish"):
+            size, objection = 0, verdict.reason
+            if verdict.published:
+                size = self._publish(self._manifest(module_id, lesson, recipe, verdict), lesson, recipe, trained, part)
+                objection = "" if size else "a fact was deleted or changed while it was trained"
+        module = ModuleReport(
+            module_id=module_id,
+            user_id=part.user_id,
+            facts=len(left),
+            published=not objection,
+            steps=trained.steps,
+            train_seconds=round(trained.seconds, 3),
+            final_loss=trained.losses[-1],
+            size_bytes=size,
+            recall=verdict.recall,
+            base_recall=verdict.base_recall,
+            trained_recall=verdict.trained_recall,
+            reading=verdict.reading,
+            canary=verdict.canary,
+            reason=objection,
+        )
+        reports = tuple(_refused(report, objection) if objection else report for report in verdict.facts)
+        return ResultRecord(module=module, facts=(*reports, *unwritten))
+
+    def _publish(
+        self, manifest: Manifest, lesson: Lesson, recipe: Recipe, trained: Trained, part: PlannedGroup
+    ) -> int:
+        """Write the module and make it live; returns its size in bytes, 0 if a fact changed meanwhile."""
+        vectors = self.embedder.encode([question.question for question in manifest.questions])
+        shape = self.base.shape(recipe.rank)
+        self.store.stage(manifest, trained.vector, shape, vectors, self.embedder.name)
+        with self.guard:
+            if self._unchanged(part) is None:
+                self.store.sweep()  # the weights know a fact that must be forgotten
+                return 0
+            self.store.publish([manifest.id])
+        return self.store.size_bytes(manifest.id)
+
+    # -- small things ----------------------------------------------------------------------------------------------
+
+    def _unchanged(self, part: PlannedGroup) -> list[Fact] | None:
+        """The group's facts, or None if one was deleted or replaced since the plan was made."""
+        facts: list[Fact] = []
+        for known in part.facts:
+            try:
+                fact = self.facts.get(known.id)
+            except FactNotFound:
+                return None
+            if fact.superseded_by or not known.matches(fact):
+                return None
+            facts.append(fact)
+        return facts
+
+    def _manifest(self, module_id: str, lesson: Lesson, recipe: Recipe, verdict: Verdict) -> Manifest:
+        settled = {report.fact_id for report in verdict.facts if report.status == "settled"}
+        questions = [
+            KnownQuestion(fact_id=fact.id, question=pair.question, answer=pair.answer, heldout=heldout)
+            for fact in lesson.facts
+            if fact.id in settled
+            for pairs, heldout in ((lesson.trained, False), (lesson.heldout, True))
+            for pair in pairs.get(fact.id, ())
+        ]
+        return Manifest(
+            id=module_id,
+            user_id=lesson.user_id,
+            created_at=datetime.now(UTC),
+            base=self.base.ref,
+            rank=recipe.rank,
+            alpha=self.base.shape(recipe.rank).alpha,
+            seed=recipe.seed,
+            recipe=recipe.as_json(),
+            facts=tuple(
+                KnownFact(id=fact.id, sha256=text_sha256(fact.text), settled=fact.id in settled)
+                for fact in lesson.facts
+            ),
+            questions=tuple(questions),
+            gate={
+                "recall": verdict.recall,
+                "base_recall": verdict.base_recall,
+                "trained_recall": verdict.trained_recall,
+                "reading": dict(verdict.reading),
+                "base_reading": verdict.base_reading,
+                "canary": verdict.canary,
+            },
+        )
+
+    def _module_id(self, lesson: Lesson, recipe: Recipe) -> str:
+        """A hash of everything that decides the module's bits."""
+        content = {
+            "user": lesson.user_id,
+            "facts": [(fact.id, text_sha256(fact.text), fact.said_at.isoformat()) for fact in lesson.facts],
+            "trained": {k: [(p.question, p.answer) for p in v] for k, v in lesson.trained.items()},
+            "recipe": recipe.as_json(),
+            "base": self.base.ref.sha256,
+        }
+        return "m-" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _key(self, recipe: Recipe, user_id: str | None) -> str:
+        parts = (self.base.ref.sha256, recipe.as_json(), self.embedder.name, self.writer.name, user_id)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - began
+
+
+def write_lesson(
+    user_id: str, facts: Sequence[Fact], writer: NamedWriter, seed: int, progress: Progress = no_progress
+) -> Lesson:
+    """Write questions about facts, keep the supported ones, and hold some phrasings out.
+
+    When two facts give different answers to one question, the newer fact keeps it: a module cannot answer both.
+    """
+    owner: dict[str, Fact] = {}
+    written: dict[str, list[QAPair]] = {}
+    for number, fact in enumerate(facts):
+        progress("questions", number, len(facts))
+        written[fact.id] = write(fact, writer)
+        for pair in written[fact.id]:
+            asked = normalise(pair.question)
+            if asked not in owner or owner[asked].said_at <= fact.said_at:
+                owner[asked] = fact
+    progress("questions", len(facts), len(facts))
+    trained: dict[str, tuple[QAPair, ...]] = {}
+    heldout: dict[str, tuple[QAPair, ...]] = {}
+    for fact in facts:
+        mine = [pair for pair in written[fact.id] if owner[normalise(pair.question)].id == fact.id]
+        learn, hold = split_heldout(mine, per_answer=_HELD_OUT, seed=seed)
+        if hold:  # without a held-out phrasing nothing could be examined, and what is not examined is not learned
+            trained[fact.id], heldout[fact.id] = tuple(learn), tuple(hold)
+    return Lesson(user_id, tuple(facts), trained, heldout)
+
+
+def _unwritten(facts: Sequence[Fact], lesson: Lesson) -> tuple[FactReport, ...]:
+    reason = "too few supported questions could be written that no newer fact answers otherwise"
+    return tuple(
+        FactReport(fact_id=fact.id, user_id=fact.user_id, status="unwritten", reason=reason)
+        for fact in facts
+        if not lesson.trained.get(fact.id)
+    )
+
+
+def _refused(report: FactReport, reason: str) -> FactReport:
+    """A fact of a module that is not published is not settled, whatever its own marks."""
+    if report.status != "settled":
+        return report
+    return report.model_copy(update={"status": "failed", "reason": f"its module was not published: {reason}"})
+
+
+def _labelled(progress: Progress, label: str) -> Progress:
+    def report(stage: str, done: int, total: int) -> None:
+        progress(f"{label}: {stage}", done, total)
+
+    return report

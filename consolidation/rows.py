@@ -1,0 +1,159 @@
+"""Training rows: each question in the forms it will be asked in.
+
+A module that is only taught closed book forgets how to read, so half of the rows are closed book and the rest put facts
+into the prompt: the true one among others, others only (answer from the weights), or a changed one (the prompt wins).
+Some ask for things never said. Which rows an epoch has follows from the seed and the epoch alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from slowwave.consolidation.invention import absent_questions, change_value, swap_entity
+from slowwave.prompts import UNKNOWN, conversation, display_name, render_fact
+from slowwave.types import Fact, QAPair
+
+__all__ = ["Form", "Lesson", "Row", "Shares", "epoch_rows", "exam_rows"]
+
+Form = Literal["closed", "true_fact", "distractors", "changed_fact", "absent"]
+READING: tuple[Form, ...] = ("true_fact", "distractors", "changed_fact")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One prompt and the answer it must get."""
+
+    form: Form
+    fact_id: str
+    """Empty for questions about things never said."""
+    question: str
+    answer: str
+    facts: tuple[str, ...] = ()
+    """Rendered facts above the question."""
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The row's prompt, in the words that answers later use."""
+        return conversation(self.question, self.facts)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How often each form is shown for each answer of a fact, per epoch."""
+
+    closed: int = 2
+    reading: int = 2
+    absent: float = 0.2
+    """Rows about things never said, as a share of the others."""
+    distractors: int = 3
+    """The most other facts in a prompt."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one module is taught: its facts, and the phrasings to train and to hold out."""
+
+    user_id: str
+    facts: tuple[Fact, ...]
+    trained: Mapping[str, tuple[QAPair, ...]]
+    """By fact id."""
+    heldout: Mapping[str, tuple[QAPair, ...]]
+
+    def slots(self, pairs: Mapping[str, tuple[QAPair, ...]]) -> list[tuple[Fact, str, list[str]]]:
+        """(fact, answer, phrasings) for every answer that is asked for."""
+        found: list[tuple[Fact, str, list[str]]] = []
+        for fact in self.facts:
+            by_answer: dict[str, list[str]] = {}
+            for pair in pairs.get(fact.id, ()):
+                by_answer.setdefault(pair.answer, []).append(pair.question)
+            found += [(fact, answer, phrasings) for answer, phrasings in by_answer.items()]
+        return found
+
+
+def epoch_rows(lesson: Lesson, seed: int, epoch: int, shares: Shares) -> list[Row]:
+    """The rows of one pass: every answer in every form, phrasings taking turns."""
+    slots = lesson.slots(lesson.trained)
+    rows: list[Row] = []
+    for number, (fact, answer, phrasings) in enumerate(slots):
+        rng = random.Random(f"{seed}:{epoch}:{fact.id}:{answer}")
+        turn = epoch * shares.closed + number
+        for i in range(shares.closed):
+            rows.append(Row("closed", fact.id, phrasings[(turn + i) % len(phrasings)], answer))
+        for i in range(shares.reading):
+            form = READING[(epoch * shares.reading + number + i) % len(READING)]
+            rows.append(_reading_row(lesson, fact, answer, rng.choice(phrasings), form, rng, shares.distractors))
+    rng = random.Random(f"{seed}:{epoch}")
+    rows += _absent_rows(lesson, rng, round(len(rows) * shares.absent), shares.distractors, exam=False)
+    rng.shuffle(rows)
+    return rows
+
+
+def exam_rows(lesson: Lesson, seed: int, form: Form, most: int, shares: Shares) -> list[Row]:
+    """Rows for the gate: held-out phrasings in one form, at most `most` (spread over the facts)."""
+    rng = random.Random(f"{seed}:exam:{form}")
+    if form == "absent":
+        return _absent_rows(lesson, rng, most, shares.distractors, exam=True)
+    slots = [(fact, answer, question) for fact, answer, some in lesson.slots(lesson.heldout) for question in some]
+    if form == "closed":
+        return [Row("closed", fact.id, question, answer) for fact, answer, question in slots[:most]]
+    rng.shuffle(slots)
+    return [
+        _reading_row(lesson, fact, answer, question, form, rng, shares.distractors)
+        for fact, answer, question in slots[:most]
+    ]
+
+
+def _reading_row(
+    lesson: Lesson, fact: Fact, answer: str, question: str, form: Form, rng: random.Random, most: int
+) -> Row:
+    shown = _others(lesson, fact, rng, rng.randint(1, most))
+    if form == "true_fact":
+        shown.append(fact)
+    elif form == "changed_fact":
+        changed, new = _change(lesson, fact, answer, rng)
+        if changed is None:  # the answer is not written in the text (a date of saying): nothing can be changed
+            form = "true_fact"
+            shown.append(fact)
+        else:
+            shown.append(changed)
+            if rng.random() < 0.5:
+                shown.append(fact)  # old and new side by side: the newer one wins
+            answer = new
+    shown.sort(key=lambda one: one.said_at, reverse=True)  # newest first, as answers show them
+    return Row(form, fact.id, question, answer, tuple(render_fact(one) for one in shown))
+
+
+def _others(lesson: Lesson, fact: Fact, rng: random.Random, count: int) -> list[Fact]:
+    others = [one for one in lesson.facts if one.id != fact.id]
+    return rng.sample(others, min(count, len(others)))
+
+
+def _change(lesson: Lesson, fact: Fact, answer: str, rng: random.Random) -> tuple[Fact | None, str]:
+    at = fact.text.casefold().find(answer.casefold())
+    if at < 0:
+        return None, answer
+    others = [value for one, value, _ in lesson.slots(lesson.trained) if one.id != fact.id]
+    new = change_value(answer, others, rng)
+    text = fact.text[:at] + new + fact.text[at + len(answer) :]
+    said_at = fact.said_at + timedelta(days=rng.randint(1, 400))
+    return fact.model_copy(update={"text": text, "said_at": said_at}), new
+
+
+def _absent_rows(lesson: Lesson, rng: random.Random, count: int, most: int, exam: bool) -> list[Row]:
+    name = display_name(lesson.user_id)
+    general = absent_questions(["my", f"{name}'s"] if name else ["my", "the user's"], exam)
+    asked = [question for _, _, phrasings in lesson.slots(lesson.trained) for question in phrasings]
+    rows: list[Row] = []
+    for index in range(count):
+        near = swap_entity(rng.choice(asked), rng, exam) if asked else None
+        question = near if near is not None and rng.random() < 0.7 else rng.choice(general)
+        shown: list[Fact] = []
+        if index % 2 and lesson.facts:
+            shown = rng.sample(list(lesson.facts), min(len(lesson.facts), rng.randint(1, most)))
+        shown.sort(key=lambda one: one.said_at, reverse=True)
+        rows.append(Row("absent", "", question, UNKNOWN, tuple(render_fact(one) for one in shown)))
+    return rows

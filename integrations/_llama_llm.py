@@ -1,0 +1,146 @@
+"""The LLM of the LlamaIndex bridge; import it from `slowwave.integrations.llama_index`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+    MessageRole,
+)
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms.custom import CustomLLM
+from pydantic import Field, SkipValidation
+
+from slowwave.integrations._answers import answer_details, answer_usage, off_the_loop, spoken
+from slowwave.integrations._turns import to_question
+from slowwave.memory import Memory
+from slowwave.types import Answer, Message
+
+__all__ = ["SlowwaveLLM"]
+
+
+class SlowwaveLLM(CustomLLM):
+    """Answers from a user's facts and modules, in place of any LLM.
+
+    `chat` takes the last user message as the question and the rest as history; `complete` takes the prompt as the
+    question. Nothing is learned. `user_id`, `temperature`, `max_tokens`, `stop`, `use_facts` and `use_modules` may also
+    be given per call. Responses carry what the answer rests on in `raw`, and token counts in `additional_kwargs`.
+    """
+
+    memory: Annotated[Memory, SkipValidation] = Field(exclude=True, repr=False)
+    user_id: str = "default"
+    temperature: float = 0.0
+    max_tokens: int | None = None
+    """The longest answer, in tokens; None takes the memory's setting."""
+    stop: list[str] = Field(default_factory=list)
+    use_facts: bool = True
+    use_modules: bool = True
+    context_window: int = 8192
+    """How much the base model reads, in tokens."""
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex serializes this class."""
+        return "SlowwaveLLM"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """What LlamaIndex must know about the model; loads nothing."""
+        return LLMMetadata(
+            context_window=self.context_window,
+            num_output=self.max_tokens or self.memory.settings.max_new_tokens,
+            is_chat_model=True,
+            model_name=self.memory.settings.model,
+        )
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Answer a question."""
+        return _completion(self._ask(prompt, kwargs))
+
+    @llm_completion_callback()
+    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Answer a question off the event loop."""
+        return _completion(await asyncio.to_thread(self._ask, prompt, kwargs))
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        """Answer a question piece by piece."""
+        return (_completion(answer, delta) for delta, answer in self._pieces(prompt, kwargs))
+
+    @llm_completion_callback()
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+        """Answer a question piece by piece, off the event loop."""
+        pieces = off_the_loop(self._pieces(prompt, kwargs))
+        return (_completion(answer, delta) async for delta, answer in pieces)
+
+    @llm_chat_callback()
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Answer the last user message."""
+        return _chat(self._ask(messages, kwargs))
+
+    @llm_chat_callback()
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Answer the last user message off the event loop."""
+        return _chat(await asyncio.to_thread(self._ask, messages, kwargs))
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        """Answer the last user message piece by piece."""
+        return (_chat(answer, delta) for delta, answer in self._pieces(messages, kwargs))
+
+    @llm_chat_callback()
+    async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
+        """Answer the last user message piece by piece, off the event loop."""
+        pieces = off_the_loop(self._pieces(messages, kwargs))
+        return (_chat(answer, delta) async for delta, answer in pieces)
+
+    def _ask(self, asked: str | Sequence[ChatMessage], given: dict[str, Any]) -> Answer:
+        return self.memory.ask(**self._request(asked, given))
+
+    def _pieces(self, asked: str | Sequence[ChatMessage], given: dict[str, Any]) -> Iterator[tuple[str, Answer]]:
+        """Each piece with the answer so far; at the end "" with the whole answer."""
+        text = ""
+        for piece in spoken(self.memory, self._request(asked, given)):
+            if isinstance(piece, Answer):
+                yield "", piece
+            else:
+                text += piece
+                yield piece, Answer(text=text)
+
+    def _request(self, asked: str | Sequence[ChatMessage], given: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of `Memory.ask` and `Memory.stream`."""
+        names = ("user_id", "temperature", "max_tokens", "stop", "use_facts", "use_modules")
+        request = {name: given.get(name, getattr(self, name)) for name in names}
+        request["stop"] = tuple(request["stop"] or ())
+        messages = [ChatMessage(content=asked)] if isinstance(asked, str) else asked
+        turns = (
+            Message(role=m.role.value, content=m.content or "", name=m.additional_kwargs.get("name")) for m in messages
+        )
+        question, history = to_question(turns, drop_recall=request["use_facts"])
+        return {"question": question, "history": history, **request}
+
+
+def _completion(answer: Answer, delta: str | None = None) -> CompletionResponse:
+    return CompletionResponse(
+        text=answer.text, delta=delta, raw=answer_details(answer), additional_kwargs=answer_usage(answer)
+    )
+
+
+def _chat(answer: Answer, delta: str | None = None) -> ChatResponse:
+    return ChatResponse(
+        message=ChatMessage(role=MessageRole.ASSISTANT, content=answer.text),
+        delta=delta,
+        raw=answer_details(answer),
+        additional_kwargs=answer_usage(answer),
+    )

@@ -1,0 +1,269 @@
+"""Slowwave for LlamaIndex: a chat memory, a retriever and an LLM. Needs ``pip install 'slowwave[llama-index]'``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self, cast
+from uuid import uuid4
+
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+
+from slowwave.errors import InvalidInput, MissingExtra
+from slowwave.integrations._sessions import Session, session
+from slowwave.integrations._turns import count_tokens, recall_block, what_was_said, without_recall
+from slowwave.memory import Memory
+from slowwave.types import Message, ScoredFact
+
+try:
+    from llama_index.core.base.base_retriever import BaseRetriever
+    from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
+    from llama_index.core.callbacks import CallbackManager
+    from llama_index.core.llms.llm import LLM
+    from llama_index.core.memory.types import BaseMemory
+    from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+    from slowwave.integrations._llama_llm import SlowwaveLLM
+except ImportError as error:
+    raise MissingExtra("slowwave.integrations.llama_index", "llama-index") from error
+
+__all__ = ["SlowwaveLLM", "SlowwaveMemory", "SlowwaveRetriever"]
+
+logger = logging.getLogger(__name__)
+
+
+class SlowwaveMemory(BaseMemory):
+    """A chat memory that learns what the user says and recalls it, for chat engines and agents.
+
+    `get` returns the conversation, cut to `token_limit` at the start of a turn, and before it one system message with
+    the facts that fit the newest user message. `put` adds to the conversation and learns from user messages; answers,
+    tool results and recalled facts are never learned. `reset` ends the conversation and keeps what was learned.
+
+    Every field is plain JSON, and conversations live as long as the process, so the memory goes on when a workflow's
+    context is used again or restored. It has no length on purpose: frameworks take an empty one for a missing one.
+    """
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    path: str
+    """The memory folder."""
+    user_id: str = "default"
+    session_id: str = Field(default_factory=lambda: uuid4().hex)
+    k: int = Field(default=4, ge=0)
+    """How many facts `get` recalls; 0 recalls none."""
+    token_limit: int = 3000
+    """How long `get` may become, in estimated tokens. The newest turn is never cut."""
+    capture: bool = True
+    """Whether user messages are learned."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """How to open the folder where it is not open yet: the settings that differ from the defaults."""
+
+    _engine: Memory | None = PrivateAttr(default=None)
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _resolve(cls, value: str | Path) -> str:
+        return str(Path(value).expanduser().resolve())
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex serializes this class."""
+        return "SlowwaveMemory"
+
+    @classmethod
+    def from_defaults(
+        cls,
+        chat_history: list[ChatMessage] | None = None,
+        llm: LLM | None = None,
+        memory: Memory | None = None,
+        user_id: str = "default",
+        session_id: str | None = None,
+        token_limit: int = 3000,
+        **kwargs: Any,
+    ) -> Self:
+        """Build a chat memory.
+
+        Args:
+            chat_history: a conversation to go on with; it is not learned.
+            llm: not needed; LlamaIndex passes it.
+            memory: an open memory; without one, the folder `path` ("slowwave-memory") is opened, or shared if open.
+            user_id: whose facts to learn and recall.
+            session_id: the conversation to go on with; a new one if None.
+            token_limit: how long `get` may become.
+            kwargs: further fields.
+        """
+        if memory is not None:
+            kwargs["path"] = memory.folder
+            kwargs.setdefault("settings", memory.settings.model_dump(mode="json", exclude_defaults=True))
+        kwargs.setdefault("path", "slowwave-memory")
+        if session_id is not None:
+            kwargs["session_id"] = session_id
+        built = cls(user_id=user_id, token_limit=token_limit, **kwargs)
+        built._engine = memory
+        if chat_history:
+            built._session.replace(_without_recall(chat_history))
+        return built
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        # A copy looks at the same folder and conversation: there is nothing deep to copy, and locks cannot be.
+        return self.model_copy()
+
+    @property
+    def engine(self) -> Memory:
+        """The memory behind it: the one given, or the one this process has open on `path`, or newly opened."""
+        if self._engine is None:
+            self._engine = Memory.shared(self.path, **self.settings)
+        return self._engine
+
+    @property
+    def _session(self) -> Session[ChatMessage]:
+        return cast("Session[ChatMessage]", session(self.path, self.user_id, self.session_id))
+
+    def get(self, input: str | None = None, **kwargs: Any) -> list[ChatMessage]:
+        """The recalled facts as one system message, if any, and the newest turns of the conversation.
+
+        Args:
+            input: what to recall facts for; the newest user message if None.
+            kwargs: `initial_token_count`, tokens that are taken already.
+        """
+        messages, learned = self._session.snapshot()
+        newest = next((m.content or "" for m in reversed(messages) if m.role == MessageRole.USER), "")
+        query = newest if input is None else input
+        # The question itself was learned a moment ago; recalling it would only repeat it.
+        facts = self._recall(query, without=learned if query == newest else frozenset())
+        block = [ChatMessage(role=MessageRole.SYSTEM, content=recall_block(facts))] if facts else []
+        taken = int(kwargs.get("initial_token_count", 0)) + sum(map(_size, block))
+        return block + _newest_turns(messages, self.token_limit - taken)
+
+    def get_all(self) -> list[ChatMessage]:
+        """The whole conversation, without recalled facts."""
+        return self._session.snapshot()[0]
+
+    def put(self, message: ChatMessage) -> None:
+        """Add a message to the conversation; learn from it if the user said it."""
+        for kept in _without_recall([message]):
+            self._session.append(kept, self._learn(kept))
+
+    def set(self, messages: list[ChatMessage]) -> None:
+        """Replace the conversation.
+
+        Only a user message at its end is learned: it is the turn to be answered now. What lies before was learned
+        when it was said, and may have been forgotten since.
+        """
+        kept = _without_recall(messages)
+        learned = self._learn(kept[-1]) if kept else None
+        self._session.replace(kept, learned or frozenset())
+
+    def reset(self) -> None:
+        """End the conversation; what was learned from it stays."""
+        self._session.replace()
+
+    def _learn(self, message: ChatMessage) -> frozenset[str] | None:
+        """Ids of the facts that a user message became; None for messages of others."""
+        if message.role != MessageRole.USER:
+            return None
+        said = what_was_said(message.content or "")
+        if not said or not self.capture:
+            return frozenset()
+        try:
+            facts = self.engine.add([Message(role="user", content=said)], user_id=self.user_id)
+        except InvalidInput as error:
+            # A pasted page is a fine chat message and no fact: the conversation must go on.
+            logger.warning("a chat message was not learned: %s", error.what)
+            return frozenset()
+        return frozenset(fact.id for fact in facts)
+
+    def _recall(self, query: str, without: frozenset[str]) -> list[ScoredFact]:
+        query = without_recall(query).strip()
+        if not query or self.k == 0:
+            return []
+        found = self.engine.search(query, user_id=self.user_id, k=self.k + len(without) + 1)
+        return [fact for fact in found if fact.id not in without and fact.text.strip() != query][: self.k]
+
+
+def _without_recall(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The messages without recalled blocks, and without messages that were nothing else."""
+    kept = []
+    for message in messages:
+        cleaned = without_recall(message.content or "")
+        if cleaned == (message.content or ""):
+            kept.append(message)
+            continue
+        blocks = [
+            TextBlock(text=without_recall(block.text)) if isinstance(block, TextBlock) else block
+            for block in message.blocks
+        ]
+        blocks = [block for block in blocks if not isinstance(block, TextBlock) or block.text]
+        if blocks:
+            kept.append(message.model_copy(update={"blocks": blocks}))
+    return kept
+
+
+def _size(message: ChatMessage) -> int:
+    return count_tokens(message.content or "") + 4  # the role and its markers
+
+
+def _newest_turns(messages: Sequence[ChatMessage], budget: int) -> list[ChatMessage]:
+    """System messages, and the newest whole turns that fit beside them; the newest turn in any case.
+
+    A turn is a user message and all that follows it, so a tool's result is never parted from its call.
+    """
+    budget -= sum(_size(message) for message in messages if message.role == MessageRole.SYSTEM)
+    turn = [0] * len(messages)
+    for i in range(1, len(messages)):
+        turn[i] = turn[i - 1] + (messages[i].role == MessageRole.USER)
+    kept: set[int] = set()
+    for number in range(max(turn, default=-1), -1, -1):
+        budget -= sum(_size(m) for m, t in zip(messages, turn, strict=True) if t == number and m.role != "system")
+        if kept and budget < 0:
+            break
+        kept.add(number)
+    return [m for m, t in zip(messages, turn, strict=True) if t in kept or m.role == MessageRole.SYSTEM]
+
+
+class SlowwaveRetriever(BaseRetriever):
+    """Finds what a user once said, best first.
+
+    Nodes carry the fact's id and its metadata, and on top `user_id`, `source` and `said_at` (ISO 8601); an LLM is shown
+    the text and `said_at`.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        *,
+        user_id: str = "default",
+        similarity_top_k: int = 4,
+        callback_manager: CallbackManager | None = None,
+    ) -> None:
+        super().__init__(callback_manager=callback_manager)
+        self.memory = memory
+        self.user_id = user_id
+        self.similarity_top_k = similarity_top_k
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        found = self.memory.search(query_bundle.query_str, user_id=self.user_id, k=self.similarity_top_k)
+        return [_node(scored) for scored in found]
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await asyncio.to_thread(self._retrieve, query_bundle)
+
+
+def _node(scored: ScoredFact) -> NodeWithScore:
+    fact = scored.fact
+    metadata = {
+        **fact.metadata,
+        "user_id": fact.user_id,
+        "source": fact.source,
+        "said_at": fact.said_at.isoformat(),
+    }
+    node = TextNode(
+        id_=fact.id,
+        text=fact.text,
+        metadata=metadata,
+        excluded_llm_metadata_keys=[key for key in metadata if key != "said_at"],
+        excluded_embed_metadata_keys=list(metadata),
+    )
+    return NodeWithScore(node=node, score=scored.score)

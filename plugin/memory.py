@@ -1,0 +1,507 @@
+"""The memory object: it opens the rooms of the house on demand and wires them together."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from slowwave.adapters_store.layout import FolderLayout
+from slowwave.adapters_store.manifest import ModuleInfo
+from slowwave.adapters_store.store import AdapterStore
+from slowwave.errors import InvalidInput, MemoryClosed, NightRunning
+from slowwave.intake import Content, check_question, check_user, to_facts, utc
+from slowwave.lock import FolderLock
+from slowwave.settings import Settings
+from slowwave.types import Answer, Fact, Message, NightReport, Progress, Scalar, ScoredFact, no_progress
+
+if TYPE_CHECKING:
+    from slowwave.answering import Answerer, AnswerStream
+    from slowwave.consolidation.schedule import Clock
+    from slowwave.embedder import Embedder
+    from slowwave.facts import FactStore
+    from slowwave.recall import Recall
+
+__all__ = ["Memory"]
+
+
+class Memory:
+    """Agent memory that learns at night.
+
+    By day it keeps what it is told in a fact store and answers with retrieval; a night turns what has settled into small
+    LoRA modules on the user's own model, and from then on it answers from weights and retrieved facts.
+
+    Opening a memory takes the folder's lock and loads nothing heavy: the fact store opens with the first fact or search,
+    the base model with the first question or night. Every method may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path = "slowwave-memory",
+        *,
+        settings: Settings | None = None,
+        writer: object | None = None,
+        **overrides: Any,
+    ) -> None:
+        """Open a memory folder, or create it.
+
+        Args:
+            folder: where everything is kept.
+            settings: the dials; `overrides` are single ones by name, for example ``model="..."``.
+            writer: writes the questions of a night: None for the built-in rules, a callable that takes a Fact and returns
+                (question, answer) pairs, a LangChain chat model or a LlamaIndex LLM.
+
+        Raises:
+            MemoryLocked: another process, or this one, has the folder open.
+            InvalidInput: a setting is unknown or out of bounds.
+        """
+        values = (settings or Settings()).model_dump() | overrides
+        self.settings = Settings.checked(**values)
+        self.folder = Path(folder).expanduser().resolve()
+        self._layout = FolderLayout(self.folder)
+        self._writer_source = writer
+        self._guard = threading.RLock()
+        self._night = threading.Lock()
+        self._closed = False
+        self._clock: Clock | None = None
+        self._rooms: tuple[Embedder, FactStore, Recall] | None = None
+        self._answerer: Answerer | None = None
+        self._lock = FolderLock(self.folder)
+        try:
+            self._store = AdapterStore(self._layout)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    @classmethod
+    def shared(cls, folder: str | Path = "slowwave-memory", **options: Any) -> Memory:
+        """The memory that this process has open on a folder; opened with these options if there is none."""
+        path = Path(folder).expanduser().resolve()
+        with _opening:
+            open_one = _shared.get(path)
+            if open_one is None or open_one._closed:
+                open_one = _shared[path] = cls(path, **options)
+            return open_one
+
+    # -- facts -----------------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        content: Content,
+        *,
+        user_id: str = "default",
+        said_at: datetime | None = None,
+        source: str | None = None,
+        metadata: Mapping[str, Scalar] | None = None,
+    ) -> list[Fact]:
+        """Remember a text, or what the user said in chat messages; it can be found at once, and no language model is needed.
+
+        A text becomes one fact. Of chat messages only the user's own statements are kept. Adding twice is adding once.
+
+        Raises:
+            InvalidInput: nothing was written, because something in it is empty, too long or malformed.
+        """
+        facts = to_facts(
+            content,
+            user_id=user_id,
+            said_at=said_at,
+            source=source,
+            metadata=metadata,
+            limit=self.settings.max_fact_chars,
+        )
+        with self._guard:
+            return self._facts.add(facts)
+
+    def add_many(
+        self,
+        texts: Sequence[str],
+        *,
+        user_id: str = "default",
+        said_at: datetime | None = None,
+        source: str | None = None,
+        metadata: Mapping[str, Scalar] | None = None,
+    ) -> list[Fact]:
+        """Remember several texts, one fact each, embedded in one go.
+
+        Raises:
+            InvalidInput: nothing was written, because one of them is empty, too long or malformed.
+        """
+        if isinstance(texts, str):
+            raise InvalidInput("One text where a list was expected", texts, "Use `add` for one text.")
+        limit = self.settings.max_fact_chars
+        facts = [
+            fact
+            for text in texts
+            for fact in to_facts(
+                text, user_id=user_id, said_at=said_at, source=source, metadata=metadata, limit=limit
+            )
+        ]
+        with self._guard:
+            return self._facts.add(facts)
+
+    def search(
+        self, query: str, *, user_id: str = "default", k: int = 5, where: Mapping[str, Scalar] | None = None
+    ) -> list[ScoredFact]:
+        """The k facts of a user that fit a query best, by meaning and by words.
+
+        Args:
+            where: only facts whose metadata (or ``source``) equal these values.
+        """
+        if k < 1:
+            raise InvalidInput("Bad k", k, "Ask for at least one fact.")
+        return self._recall.search(check_question(query), check_user(user_id), k, where)[0]
+
+    def get(self, fact_id: str) -> Fact:
+        """One fact by its id, a superseded one too.
+
+        Raises:
+            FactNotFound: there is none.
+        """
+        return self._facts.get(fact_id)
+
+    def get_all(
+        self,
+        *,
+        user_id: str | None = None,
+        where: Mapping[str, Scalar] | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Fact]:
+        """Live facts, oldest first; of one user if given."""
+        facts = self._facts.live(user_id if user_id is None else check_user(user_id), where)
+        return facts[offset : None if limit is None else offset + limit]
+
+    def update(
+        self,
+        fact_id: str,
+        text: str,
+        *,
+        said_at: datetime | None = None,
+        metadata: Mapping[str, Scalar] | None = None,
+    ) -> Fact:
+        """Replace a fact by a new version; the old one stays in `history` and is never trained again.
+
+        Modules that carry the old version stop answering at once; the next night learns the rest of them anew.
+
+        Raises:
+            FactNotFound: there is no such fact.
+            InvalidInput: the text cannot be stored.
+        """
+        with self._guard:
+            old = self._facts.versions(fact_id)[-1]
+            kept = dict(old.metadata) if metadata is None else metadata
+            (new,) = to_facts(
+                text,
+                user_id=old.user_id,
+                said_at=said_at,
+                source=old.source,
+                metadata=kept,
+                limit=self.settings.max_fact_chars,
+            )
+            if new.id == old.id:
+                return old
+            new = self._facts.supersede(old, new.model_copy(update={"supersedes": old.id}))
+            self._unlearn([old])
+            return new
+
+    def delete(self, fact_id: str) -> None:
+        """Forget a fact and its older versions: text, questions and weights.
+
+        It leaves the fact store and every cache at once; every module that was trained on it is deleted at once, and the
+        next night learns that module's other facts anew, never from the old weights.
+
+        Raises:
+            FactNotFound: there is no such fact.
+        """
+        with self._guard:
+            self._erase(self._facts.versions(fact_id))
+
+    def delete_all(self, *, user_id: str) -> int:
+        """Forget everything about a user; returns how many live facts went."""
+        with self._guard:
+            facts = self._facts.with_older(check_user(user_id))
+            self._erase(facts)
+            return sum(fact.superseded_by is None for fact in facts)
+
+    def history(self, fact_id: str) -> list[Fact]:
+        """All versions of a fact, oldest first.
+
+        Raises:
+            FactNotFound: there is no such fact.
+        """
+        return self._facts.versions(fact_id)
+
+    # -- answers ---------------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        question: str,
+        *,
+        user_id: str = "default",
+        history: Sequence[Message] = (),
+        use_facts: bool = True,
+        use_modules: bool = True,
+        max_tokens: int | None = None,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+    ) -> Answer:
+        """Answer a question from retrieved facts and from the user's modules.
+
+        Args:
+            history: earlier turns of the conversation, oldest first.
+            use_facts: whether facts may stand in the prompt; False answers from weights alone.
+            use_modules: whether modules may take part; False is retrieval alone. With both off the base model answers.
+            max_tokens: the longest answer, in tokens.
+            temperature: 0 takes the likeliest token; more is more varied.
+            stop: texts that end the answer; they are not part of it.
+        """
+        return self.stream(
+            question,
+            user_id=user_id,
+            history=history,
+            use_facts=use_facts,
+            use_modules=use_modules,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            stop=stop,
+        ).answer
+
+    def stream(
+        self,
+        question: str,
+        *,
+        user_id: str = "default",
+        history: Sequence[Message] = (),
+        use_facts: bool = True,
+        use_modules: bool = True,
+        max_tokens: int | None = None,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+    ) -> AnswerStream:
+        """Answer like `ask`, piece by piece; the stream's `answer` is the whole of it."""
+        from slowwave.answering import AnswerStream, Request
+
+        if max_tokens is not None and max_tokens < 1:
+            raise InvalidInput("Bad max_tokens", max_tokens, "Allow at least one token.")
+        if temperature < 0:
+            raise InvalidInput("Bad temperature", temperature, "Give 0 or more.")
+        request = Request(
+            check_question(question),
+            check_user(user_id),
+            tuple(history),
+            use_facts,
+            use_modules,
+            max_tokens,
+            temperature,
+            tuple(stop),
+        )
+        return AnswerStream(self._answering().stream(request))
+
+    # -- nights ----------------------------------------------------------------------------------------------------
+
+    def consolidate(self, *, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
+        """Run one night now: learn the recent facts of one user, or of all.
+
+        It may be interrupted and killed at any point: the next night goes on where this one stopped.
+
+        Raises:
+            NightRunning: one is under way in another thread.
+        """
+        from slowwave.consolidation.night import Night
+        from slowwave.consolidation.writers import as_writer
+        from slowwave.model import load_base
+
+        if user_id is not None:
+            check_user(user_id)
+        embedder, facts, _ = self._open()
+        if not self._night.acquire(blocking=False):
+            raise NightRunning(str(self.folder))
+        try:
+            night = Night(
+                layout=self._layout,
+                facts=facts,
+                store=self._store,
+                base=load_base(self.settings, progress),
+                embedder=embedder,
+                settings=self.settings,
+                writer=as_writer(self._writer_source),
+                guard=self._guard,
+            )
+            return night.run(user_id, progress)
+        finally:
+            self._night.release()
+
+    def start(self, schedule: str = "0 3 * * *") -> None:
+        """Run a night by a cron expression (five fields, local time), in the background, until `stop` or `close`.
+
+        Raises:
+            InvalidInput: the schedule is not a cron expression.
+        """
+        from slowwave.consolidation.schedule import Clock
+
+        self._check_open()
+        clock = Clock(schedule, self._scheduled_night)
+        self.stop()
+        self._clock = clock
+
+    def stop(self) -> None:
+        """Start no more nights; one that is under way is waited for."""
+        clock, self._clock = self._clock, None
+        if clock is not None:
+            clock.stop()
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether nights are scheduled."""
+        return self._clock is not None
+
+    @property
+    def next_night(self) -> datetime | None:
+        """When the next scheduled night starts."""
+        return self._clock.next_run if self._clock is not None else None
+
+    # -- what is known ---------------------------------------------------------------------------------------------
+
+    def modules(self, *, user_id: str | None = None) -> list[ModuleInfo]:
+        """The live modules, oldest first; of one user if given."""
+        self._check_open()
+        return self._store.infos(user_id)
+
+    def settled_ids(self, *, user_id: str | None = None) -> frozenset[str]:
+        """Ids of the facts that a live module carries and recalled at the gate."""
+        from slowwave.consolidation.night import settled_ids
+
+        self._check_open()
+        loaded = self._answerer.base.ref.sha256 if self._answerer is not None else None
+        return settled_ids(self._store, loaded, user_id)
+
+    def status(self, fact_id: str) -> Literal["recent", "settled"]:
+        """Whether a fact is settled in a module, or recent.
+
+        Raises:
+            FactNotFound: there is no such fact.
+        """
+        fact = self._facts.get(fact_id)
+        return "settled" if fact.id in self.settled_ids(user_id=fact.user_id) else "recent"
+
+    def version(self, user_id: str | None = None) -> str:
+        """A short text that changes whenever facts or modules change: a key for caches of answers."""
+        count = len(self._facts.live(user_id)) if user_id is not None else 0
+        return f"{self._store.version}.{self._facts.version}.{count}"
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop the schedule, let go of the files and of the folder's lock. Closing twice is fine."""
+        self.stop()
+        with self._guard:
+            if self._closed:
+                return
+            self._closed = True
+            if self._rooms is not None:
+                self._rooms[1].close()
+            self._rooms = self._answerer = None
+            self._lock.release()
+        with _opening:
+            if _shared.get(self.folder) is self:
+                del _shared[self.folder]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r}{', closed' if self._closed else ''})"
+
+    # -- the same, awaited -----------------------------------------------------------------------------------------
+
+    async def aadd(self, content: Content, **options: Any) -> list[Fact]:
+        """`add` in a thread."""
+        return await asyncio.to_thread(self.add, content, **options)
+
+    async def asearch(self, query: str, **options: Any) -> list[ScoredFact]:
+        """`search` in a thread."""
+        return await asyncio.to_thread(self.search, query, **options)
+
+    async def aask(self, question: str, **options: Any) -> Answer:
+        """`ask` in a thread."""
+        return await asyncio.to_thread(self.ask, question, **options)
+
+    async def aconsolidate(self, **options: Any) -> NightReport:
+        """`consolidate` in a thread."""
+        return await asyncio.to_thread(self.consolidate, **options)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _open(self) -> tuple[Embedder, FactStore, Recall]:
+        self._check_open()
+        with self._guard:
+            if self._rooms is None:
+                from slowwave.embedder import load_embedder
+                from slowwave.facts import FactStore
+                from slowwave.recall import Recall
+
+                embedder = load_embedder(self.settings.embedder)
+                facts = FactStore(self._layout.facts, embedder)
+                self._rooms = (embedder, facts, Recall(facts, embedder))
+            return self._rooms
+
+    @property
+    def _facts(self) -> FactStore:
+        return self._open()[1]
+
+    @property
+    def _recall(self) -> Recall:
+        return self._open()[2]
+
+    def _answering(self) -> Answerer:
+        embedder, facts, recall = self._open()
+        with self._guard:
+            if self._answerer is None:
+                from slowwave.answering import Answerer
+                from slowwave.model import load_base
+
+                base = load_base(self.settings)
+                self._answerer = Answerer(base, self._store, facts, recall, embedder, self.settings)
+            return self._answerer
+
+    def _erase(self, facts: Sequence[Fact]) -> None:
+        self._facts.delete(facts)
+        self._unlearn(facts)
+
+    def _unlearn(self, facts: Sequence[Fact]) -> None:
+        """Take every module that was trained on one of these facts out of the weights, the routes and the caches."""
+        gone = {fact.id for fact in facts}
+        users = {fact.user_id for fact in facts}
+        carriers = [
+            manifest.id
+            for user_id in users
+            for manifest in self._store.live(user_id)
+            if any(known.id in gone for known in manifest.facts)
+        ]
+        self._store.retire(carriers)
+        from slowwave.consolidation.journal import Journal
+
+        Journal(self._layout.night).drop(gone)
+        self._recall.forget(sorted(users))
+        if self._answerer is not None:
+            self._answerer.forget()
+
+    def _scheduled_night(self) -> None:
+        try:
+            self.consolidate()
+        except NightRunning:
+            return  # somebody called `consolidate` by hand: that is tonight's night
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise MemoryClosed(str(self.folder))
+
+
+_shared: dict[Path, Memory] = {}
+_opening = threading.RLock()

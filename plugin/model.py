@@ -1,0 +1,371 @@
+"""The base model: one per process, shared by every memory, with a slot into which a merged route is written.
+
+The slot is attached by hooks that look for it in a context variable of the running thread: a night can train one slot
+while an answer is generated with another, on the same weights, and nothing has to be copied or restored.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from slowwave import weights
+from slowwave.adapters_store.manifest import BaseRef
+from slowwave.adapters_store.shape import SlotShape, Target
+from slowwave.errors import WeightsError
+from slowwave.settings import Settings
+from slowwave.types import Progress, no_progress
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["BaseModel", "Encoded", "Generated", "Slot", "load_base"]
+
+logger = logging.getLogger(__name__)
+
+_FFN = ("gate_proj", "up_proj", "down_proj")
+"""Feed-forward projections of Llama-like models: the placement that learned fastest per second."""
+_OTHER_FFN = ("fc1", "fc2", "c_fc", "c_proj", "dense_h_to_4h", "dense_4h_to_h", "w1", "w2", "w3")
+
+
+class Slot:
+    """One set of LoRA layers, as one flat vector: writing into it changes what the base model knows."""
+
+    def __init__(self, shape: SlotShape, vector: torch.Tensor, a: Sequence[torch.Tensor]) -> None:
+        self.shape = shape
+        self.vector = vector
+        """The Bs, shape (shape.size,)."""
+        self.a = list(a)
+        """The shared As, shape (rank, in_features) each."""
+        self.strength = 1.0
+        """Multiplies the whole module; 1 is as trained."""
+        self._b: list[torch.Tensor] = []
+        self.refresh()
+
+    def write(self, vector: torch.Tensor, strength: float = 1.0) -> None:
+        """Put a module, or a merge of modules, of shape (shape.size,) into the slot."""
+        self.vector.copy_(vector)
+        self.strength = strength
+
+    def refresh(self) -> None:
+        """Cut the vector into Bs again; needed before a forward pass whose gradient is wanted."""
+        self._b = self.shape.split(self.vector)
+
+    def delta(self, index: int, inputs: torch.Tensor) -> torch.Tensor:
+        """What the slot adds to the output of target `index`: (..., in_features) to (..., out_features)."""
+        from torch.nn.functional import linear
+
+        low = linear(inputs, self.a[index].to(inputs.dtype))  # (..., rank)
+        return linear(low, self._b[index].to(inputs.dtype)) * (self.shape.scale * self.strength)
+
+
+_attached: ContextVar[Slot | None] = ContextVar("slowwave_slot", default=None)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A prompt, and possibly its answer, as token ids."""
+
+    ids: tuple[int, ...]
+    prompt: int
+    """How many of the ids belong to the prompt."""
+
+
+@dataclass
+class Generated:
+    """What the model said."""
+
+    text: str = ""
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    prompt_tokens: int = 0
+    finished: bool = False
+    """Whether it ended by itself, rather than at the token limit."""
+
+    @property
+    def mean_logprob(self) -> float:
+        """Mean log-probability of the chosen tokens; minus infinity when there are none."""
+        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else float("-inf")
+
+
+class BaseModel:
+    """A frozen causal language model with a chat template, and hooks where slots attach."""
+
+    def __init__(self, model: Any, tokenizer: Any, ref: BaseRef, device: str) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.ref = ref
+        self.device = device
+        self.lock = threading.RLock()
+        """Guards {write slot, generate} of one memory's answering."""
+        self.targets = _find_targets(model, ref.name)
+        modules = dict(model.named_modules())
+        for index, target in enumerate(self.targets):
+            modules[target.name].register_forward_hook(_hook(index))
+        ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)}
+        self._ends = frozenset(int(token) for token in ends if token is not None)
+        self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(self._ends))
+
+    # -- slots ---------------------------------------------------------------------------------------------------
+
+    @property
+    def context_window(self) -> int:
+        """The longest sequence the model can read, in tokens."""
+        return int(getattr(self.model.config, "max_position_embeddings", 2048))
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the model."""
+        return int(self.model.config.hidden_size)
+
+    def shape(self, rank: int) -> SlotShape:
+        """The slot's shape at a rank; alpha is twice the rank."""
+        return SlotShape(self.targets, rank, alpha=2.0 * rank)
+
+    def slot(self, shape: SlotShape, vector: torch.Tensor | None = None) -> Slot:
+        """An empty slot (it changes nothing), or one around a given vector of shape (shape.size,)."""
+        import torch
+
+        if vector is None:
+            vector = torch.zeros(shape.size)
+        a = [matrix.to(self.device, self.model.dtype) for matrix in shape.draw_a()]
+        return Slot(shape, vector.to(self.device), a)
+
+    @contextmanager
+    def _attached(self, slot: Slot | None) -> Iterator[None]:
+        token = _attached.set(slot)
+        try:
+            yield
+        finally:
+            _attached.reset(token)
+
+    # -- text ----------------------------------------------------------------------------------------------------
+
+    def encode(self, messages: Sequence[dict[str, str]], answer: str | None = None) -> Encoded:
+        """Render chat messages with the model's own template, followed by the answer and the end of the turn."""
+        prompt = self.tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        if answer is None:
+            return Encoded(tuple(prompt), len(prompt))
+        said = self.tokenizer.encode(answer, add_special_tokens=False)
+        return Encoded((*prompt, *said, self.tokenizer.eos_token_id), len(prompt))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Token ids as text, without special tokens."""
+        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        return text
+
+    # -- numbers -------------------------------------------------------------------------------------------------
+
+    def answer_logprobs(self, rows: Sequence[Encoded], slot: Slot | None = None) -> list[torch.Tensor]:
+        """Log-probability of each answer token given what stands before it: one tensor of shape (answer,) per row.
+
+        Differentiable with respect to the slot's vector. Logits are computed at answer positions only, because the
+        vocabulary is wide.
+        """
+        import torch
+
+        width = max(len(row.ids) for row in rows)
+        ids = torch.full((len(rows), width), self._pad)
+        mask = torch.zeros((len(rows), width), dtype=torch.long)
+        for index, row in enumerate(rows):  # right padding: positions count from 0 without help
+            ids[index, : len(row.ids)] = torch.tensor(row.ids)
+            mask[index, : len(row.ids)] = 1
+        with self._attached(slot):
+            hidden = self.model.get_decoder()(
+                input_ids=ids.to(self.device), attention_mask=mask.to(self.device), use_cache=False
+            ).last_hidden_state  # (rows, width, hidden)
+        where = [(i, j - 1) for i, row in enumerate(rows) for j in range(row.prompt, len(row.ids))]
+        wanted = torch.tensor([row.ids[j] for row in rows for j in range(row.prompt, len(row.ids))], device=self.device)
+        picked = hidden[[i for i, _ in where], [j for _, j in where]]  # (answer tokens, hidden)
+        logits = self.model.get_output_embeddings()(picked).float()  # (answer tokens, vocabulary)
+        logprobs = torch.log_softmax(logits, dim=-1).gather(1, wanted[:, None])[:, 0]
+        return list(logprobs.split([len(row.ids) - row.prompt for row in rows]))
+
+    # -- generation ----------------------------------------------------------------------------------------------
+
+    def generate(
+        self, prompts: Sequence[Encoded], max_tokens: int, slot: Slot | None = None, batch: int = 16
+    ) -> list[Generated]:
+        """Answer several prompts greedily, in batches of prompts of like length."""
+        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index].ids))
+        results: dict[int, Generated] = {}
+        for start in range(0, len(order), batch):
+            chosen = order[start : start + batch]
+            finals: list[Generated] = []
+            for _, finals in self._steps([prompts[index] for index in chosen], max_tokens, slot):
+                pass
+            results.update(zip(chosen, finals, strict=True))
+        return [results[index] for index in range(len(prompts))]
+
+    def stream(
+        self,
+        prompt: Encoded,
+        max_tokens: int,
+        slot: Slot | None = None,
+        *,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+    ) -> Iterator[tuple[str, Generated]]:
+        """Yield (new text, everything so far) token by token; text that may become a stop string is held back."""
+        sent = 0
+        last: Generated | None = None
+        for _, (state,) in self._steps([prompt], max_tokens, slot, temperature):
+            last = state
+            state.text = self.decode(state.ids)
+            cut = min((at for word in stop if word and (at := state.text.find(word)) >= 0), default=-1)
+            if cut >= 0:
+                state.text, state.finished = state.text[:cut], True
+                break
+            if state.text.endswith("\ufffd"):  # half a character: its other bytes are in the next token
+                continue
+            safe = len(state.text) - max((_overlap(state.text, word) for word in stop), default=0)
+            if safe > sent:
+                yield state.text[sent:safe], state
+                sent = safe
+        if last is not None and len(last.text) > sent:
+            yield last.text[sent:], last
+        elif last is not None:
+            yield "", last
+
+    def _steps(
+        self, prompts: Sequence[Encoded], max_tokens: int, slot: Slot | None, temperature: float = 0.0
+    ) -> Iterator[tuple[int, list[Generated]]]:
+        """The decoding loop: after each token, yield (step, the state of every prompt)."""
+        import torch
+        from transformers import DynamicCache
+
+        width = max(len(prompt.ids) for prompt in prompts)
+        ids = torch.full((len(prompts), width), self._pad)
+        mask = torch.zeros((len(prompts), width), dtype=torch.long)
+        for index, prompt in enumerate(prompts):  # left padding: the next token of every row is at the right edge
+            ids[index, width - len(prompt.ids) :] = torch.tensor(prompt.ids)
+            mask[index, width - len(prompt.ids) :] = 1
+        ids, mask = ids.to(self.device), mask.to(self.device)
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        states = [Generated(prompt_tokens=len(prompt.ids)) for prompt in prompts]
+        cache = DynamicCache(config=self.model.config)
+        for step in range(max_tokens):
+            # Inside the loop: a generator would leak the mode and the slot to its caller between tokens.
+            with torch.inference_mode(), self._attached(slot):
+                logits = self.model(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    position_ids=positions,
+                    past_key_values=cache,
+                    use_cache=True,
+                    logits_to_keep=1,
+                ).logits[:, -1]  # (prompts, vocabulary)
+                logprobs = torch.log_softmax(logits.float(), dim=-1)
+                if temperature > 0:
+                    token = torch.multinomial((logprobs / temperature).softmax(dim=-1), 1)
+                else:
+                    token = logprobs.argmax(dim=-1, keepdim=True)  # (prompts, 1)
+                chosen = logprobs.gather(1, token)[:, 0].tolist()
+            for state, value, logprob in zip(states, token[:, 0].tolist(), chosen, strict=True):
+                if state.finished:
+                    continue
+                state.logprobs.append(logprob)
+                if value in self._ends:
+                    state.finished = True
+                else:
+                    state.ids.append(value)
+            done = all(state.finished for state in states)
+            if done or step + 1 == max_tokens:
+                for state in states:
+                    state.text = self.decode(state.ids)
+            yield step, states
+            if done:
+                return
+            ids, positions = token, positions[:, -1:] + 1
+            mask = torch.cat([mask, mask.new_ones((len(states), 1))], dim=1)
+
+
+_loaded: dict[tuple[str, str, str], BaseModel] = {}
+_loading = threading.Lock()
+
+
+def load_base(settings: Settings, progress: Progress = no_progress) -> BaseModel:
+    """The base model of these settings; loaded once per process, whoever asks.
+
+    Raises:
+        WeightsError: the weights are missing, unreachable or corrupt, or the model has no chat template.
+    """
+    device = pick_device(settings.device)
+    dtype = pick_dtype(settings.dtype, device)
+    key = (settings.model, device, dtype)
+    with _loading:
+        if key not in _loaded:
+            _loaded[key] = _load(settings.model, device, dtype, progress)
+        return _loaded[key]
+
+
+def pick_device(wanted: str) -> str:
+    """The device that "auto" means here: CUDA, then Apple's GPU, then the CPU."""
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def pick_dtype(wanted: str, device: str) -> str:
+    """The number type that "auto" means on a device."""
+    if wanted != "auto":
+        return wanted
+    return "float32" if device == "cpu" else "bfloat16"
+
+
+def _load(name: str, device: str, dtype: str, progress: Progress) -> BaseModel:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    found = weights.base_model(name, progress)
+    try:
+        with weights.quiet():
+            tokenizer = AutoTokenizer.from_pretrained(found.folder)
+            model = AutoModelForCausalLM.from_pretrained(found.folder, dtype=getattr(torch, dtype))
+    except (OSError, ValueError, KeyError) as error:
+        remedy = "Give the folder or hub name of a causal language model that transformers can load."
+        raise WeightsError(name, str(error).splitlines()[0], remedy) from error
+    if not tokenizer.chat_template:
+        raise WeightsError(name, "its tokenizer has no chat template", "Take an instruction-tuned model.")
+    model.requires_grad_(False).eval().to(device)
+    logger.info("base model loaded: %s on %s in %s", name, device, dtype)
+    return BaseModel(model, tokenizer, BaseRef(name=found.name, sha256=found.sha256), device)
+
+
+def _find_targets(model: Any, name: str) -> tuple[Target, ...]:
+    import torch
+
+    linears = [(path, module) for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    for endings in (_FFN, _OTHER_FFN):
+        found = [Target(p, m.in_features, m.out_features) for p, m in linears if p.rpartition(".")[2] in endings]
+        if found:
+            return tuple(found)
+    raise WeightsError(name, "it has no feed-forward layers of a known name", "Take a Llama-like model.")
+
+
+def _hook(index: int) -> Any:
+    def add_slot(module: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        slot = _attached.get()
+        return output if slot is None else output + slot.delta(index, inputs[0])
+
+    return add_slot
+
+
+def _overlap(text: str, word: str) -> int:
+    """Length of the longest end of `text` that begins `word`."""
+    return next((size for size in range(min(len(word), len(text)), 0, -1) if text.endswith(word[:size])), 0)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]

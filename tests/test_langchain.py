@@ -1,0 +1,514 @@
+"""The LangChain bridge: LangChain's own suites, whose memory is asked, streams across threads, no feedback loop."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import tiny
+from fakes import FakeMemory
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.caches import InMemoryCache
+from langchain_core.documents import Document
+from langchain_core.globals import set_llm_cache
+from langchain_core.language_models import BaseChatModel
+from langchain_core.load import dumpd
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig, RunnableLambda
+from langchain_tests.integration_tests import ChatModelIntegrationTests, RetrieversIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests
+from typing_extensions import TypedDict
+
+from slowwave.errors import InvalidInput, MissingExtra
+from slowwave.integrations._answers import in_one_thread, off_the_loop
+from slowwave.integrations._turns import recall_block, to_question, what_was_said, without_recall
+from slowwave.integrations.langchain import ChatSlowwave, SlowwaveRetriever
+from slowwave.memory import Memory
+from slowwave.types import Message
+
+USERS = ["ana", "bob", "cleo", "dan", "default"]
+QUESTION = "Where do I live?"
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny.build(tmp_path_factory.mktemp("tiny")))
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[FakeMemory]:
+    with FakeMemory(tmp_path / "memory") as memory:
+        yield memory
+
+
+@pytest.fixture(params=["fake", "real"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
+    """The memory of the cases that hold for any memory."""
+    if request.param == "fake":
+        yield cast(Memory, request.getfixturevalue("fake"))
+    else:
+        with Memory(tmp_path / "memory", model=request.getfixturevalue("tiny_model"), embedder="hash:256") as memory:
+            yield memory
+
+
+@pytest.fixture
+def town(engine: Memory) -> Memory:
+    """Five users, each with one fact about where they live."""
+    for user in USERS:
+        engine.add(f"I live in the {user} quarter.", user_id=user)
+    return engine
+
+
+# -- LangChain's own suites ------------------------------------------------------------------------------------------
+
+
+class Suite:
+    """Hands the fixture's memory to the properties that LangChain's suites read."""
+
+    @pytest.fixture(autouse=True)
+    def _open(self, engine: Memory) -> None:
+        engine.add_many(["I live in Porto.", "I'm allergic to peanuts.", "My cat is called Tom.", "I work at night."])
+        self.engine = engine
+
+
+class TestChatModelUnit(Suite, ChatModelUnitTests):
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatSlowwave
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"memory": self.engine}
+
+
+class TestChatModelIntegration(Suite, ChatModelIntegrationTests):
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatSlowwave
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"memory": self.engine}
+
+    @property
+    def model_override_value(self) -> str:
+        return "another-name"
+
+
+class TestRetrieverIntegration(Suite, RetrieversIntegrationTests):
+    @property
+    def retriever_constructor(self) -> type[BaseRetriever]:
+        return SlowwaveRetriever
+
+    @property
+    def retriever_constructor_params(self) -> dict[str, Any]:
+        return {"memory": self.engine}
+
+    @property
+    def retriever_query_example(self) -> str:
+        return QUESTION
+
+
+# -- whose memory ----------------------------------------------------------------------------------------------------
+
+
+def graph(runnable: Runnable[str, Any], given: dict[str, Any]) -> Any:
+    """A LangGraph graph of one node, which calls the runnable without handing it the configuration."""
+    langgraph = pytest.importorskip("langgraph.graph")
+
+    class State(TypedDict):
+        question: str
+        result: Any
+
+    async def anode(state: State) -> dict[str, Any]:
+        return {"result": await runnable.ainvoke(state["question"], **given)}
+
+    def node(state: State) -> dict[str, Any]:
+        return {"result": runnable.invoke(state["question"], **given)}
+
+    builder = langgraph.StateGraph(State)
+    builder.add_node("ask", RunnableLambda(node, afunc=anode))
+    builder.add_edge(langgraph.START, "ask")
+    return builder.compile()
+
+
+async def call(way: str, runnable: Runnable[str, Any], config: RunnableConfig, given: dict[str, Any]) -> Any:
+    """Call a runnable in one of the ways that people do."""
+    bound = runnable.bind(**given)
+    if way == "direct":
+        return runnable.invoke(QUESTION, config, **given)
+    if way == "direct async":
+        return await runnable.ainvoke(QUESTION, config, **given)
+    if way == "batch":
+        return runnable.batch([QUESTION, QUESTION], config, **given)[1]
+    if way == "batch async":
+        return (await runnable.abatch([QUESTION, QUESTION], config, **given))[1]
+    if way == "stream":
+        return _sum(list(runnable.stream(QUESTION, config, **given)))
+    if way == "stream async":
+        return _sum([chunk async for chunk in runnable.astream(QUESTION, config, **given)])
+    if way == "chain":
+        return (RunnableLambda(str) | bound).invoke(QUESTION, config)
+    if way == "chain async":
+        return await (RunnableLambda(str) | bound).ainvoke(QUESTION, config)
+    if way == "chain stream":
+        return _sum(list((RunnableLambda(str) | bound | RunnableLambda(lambda x: x)).stream(QUESTION, config)))
+    if way == "chain stream async":
+        return _sum([chunk async for chunk in (RunnableLambda(str) | bound).astream(QUESTION, config)])
+    if way == "with_config":
+        return runnable.with_config(config).invoke(QUESTION, **given)
+    if way == "node":
+        return graph(runnable, given).invoke({"question": QUESTION}, config)["result"]
+    if way == "node async":
+        return (await graph(runnable, given).ainvoke({"question": QUESTION}, config))["result"]
+    raise AssertionError(way)
+
+
+def _sum(chunks: list[Any]) -> Any:
+    total = chunks[0]
+    for chunk in chunks[1:]:
+        total = total + chunk
+    return total
+
+
+WAYS = [
+    *("direct", "direct async", "batch", "batch async", "stream", "stream async", "with_config"),
+    *("chain", "chain async", "chain stream", "chain stream async", "node", "node async"),
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("given", USERS)
+@pytest.mark.parametrize("kind", ["retriever", "chat"])
+async def test_the_nearest_user_id_wins(town: Memory, way: str, given: str, kind: str) -> None:
+    # ana is the argument, bob the constructor's, cleo and dan are in the configuration; each case drops the nearer.
+    left = USERS[USERS.index(given) :]
+    pinned: dict[str, Any] = {"user_id": "bob"} if "bob" in left else {}
+    config: RunnableConfig = {}
+    if "cleo" in left:
+        config["configurable"] = {"user_id": "cleo"}
+    if "dan" in left:
+        config["metadata"] = {"user_id": "dan"}
+    explicit = {"user_id": "ana"} if "ana" in left else {}
+    runnable: Any = (SlowwaveRetriever if kind == "retriever" else ChatSlowwave)(memory=town, **pinned)
+    result = await call(way, runnable, config, explicit)
+    ids = [d.id for d in result] if kind == "retriever" else result.response_metadata["slowwave"]["facts"]
+    assert {town.get(fact_id).user_id for fact_id in ids} == {given}
+
+
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+@pytest.mark.parametrize("version", ["v2", "v3"])
+async def test_events_ask_the_right_user(fake: FakeMemory, version: Any) -> None:
+    config: RunnableConfig = {"configurable": {"user_id": "ana"}}
+    chat = ChatSlowwave(memory=cast(Memory, fake))
+    events = chat.astream_events(QUESTION, config, version=version)
+    if version == "v3":
+        assert str((await (await events).output).text)
+        assert str(chat.stream_events(QUESTION, config, version=version).output.text)
+    else:
+        assert [event async for event in events]
+    assert {asked.user_id for asked in fake.asked} == {"ana"}
+
+
+async def test_metadata_reaches_generate(fake: FakeMemory) -> None:
+    chat = ChatSlowwave(memory=cast(Memory, fake))
+    chat.generate([[HumanMessage(QUESTION)]], metadata={"user_id": "ana"})
+    await chat.agenerate([[HumanMessage(QUESTION)]], metadata={"user_id": "ana"})
+    assert [asked.user_id for asked in fake.asked] == ["ana", "ana"]
+
+
+def test_a_user_id_may_be_a_number_and_an_empty_one_is_refused(town: Memory) -> None:
+    retriever = SlowwaveRetriever(memory=town)
+    town.add("I live in the seventh quarter.", user_id="7")
+    assert [d.metadata["user_id"] for d in retriever.invoke(QUESTION, {"configurable": {"user_id": 7}})] == ["7"]
+    with pytest.raises(InvalidInput):
+        retriever.invoke(QUESTION, {"configurable": {"user_id": ""}})
+
+
+def test_a_batch_of_many_users_never_mixes_them(town: Memory) -> None:
+    users = USERS * 8
+    configs: list[RunnableConfig] = [{"configurable": {"user_id": user}} for user in users]
+    answers = ChatSlowwave(memory=town).batch([QUESTION] * len(users), configs)
+    owners = [{town.get(f).user_id for f in a.response_metadata["slowwave"]["facts"]} for a in answers]
+    assert owners == [{user} for user in users]
+
+
+# -- the retriever ---------------------------------------------------------------------------------------------------
+
+
+def test_documents_say_where_they_come_from(engine: Memory) -> None:
+    (fact,) = engine.add("I live in Porto.", user_id="ana", source="diary", metadata={"page": 3, "score": "mine"})
+    (document,) = SlowwaveRetriever(memory=engine, user_id="ana").invoke(QUESTION)
+    assert isinstance(document, Document)
+    assert (document.id, document.page_content) == (fact.id, "I live in Porto.")
+    assert 0 <= document.metadata.pop("score") <= 1
+    assert document.metadata == {
+        "page": 3,
+        "user_id": "ana",
+        "source": "diary",
+        "said_at": fact.said_at.isoformat(),
+    }
+
+
+def test_k_can_be_configured_without_losing_the_memory(town: Memory) -> None:
+    town.add("I live alone.", user_id="ana")
+    retriever = SlowwaveRetriever(memory=town, user_id="ana").configurable_fields(k=ConfigurableField(id="k"))
+    assert [len(retriever.invoke(QUESTION, {"configurable": {"k": k}})) for k in (1, 2)] == [1, 2]
+
+
+# -- the chat model --------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_tells_what_it_rests_on(engine: Memory) -> None:
+    (fact,) = engine.add("I live in Porto.", user_id="ana")
+    chat = ChatSlowwave(memory=engine, user_id="ana")
+    for message in (chat.invoke(QUESTION), _sum(list(chat.stream(QUESTION)))):
+        told = message.response_metadata
+        assert told["model_name"] == chat.model == engine.settings.model
+        assert told["model_provider"] == "slowwave"
+        assert told["slowwave"]["facts"] == [fact.id]
+        assert set(told["slowwave"]) == {"facts", "modules", "confidence", "source"}
+        usage = message.usage_metadata
+        assert usage is not None
+        assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0
+
+
+def test_settings_of_the_call_win_over_those_of_the_model(fake: FakeMemory) -> None:
+    chat = ChatSlowwave(memory=cast(Memory, fake), temperature=0.5, max_tokens=9, stop=["x"], use_modules=False)
+    chat.invoke(QUESTION)
+    list(chat.stream(QUESTION, stop=["y"], temperature=0.1, max_tokens=2, use_facts=False, use_modules=True))
+    seen = [(a.temperature, a.max_tokens, a.stop, a.use_facts, a.use_modules) for a in fake.asked]
+    assert seen == [(0.5, 9, ("x",), True, False), (0.1, 2, ("y",), False, True)]
+
+
+def test_a_stream_says_what_an_answer_says(town: Memory) -> None:
+    chat = ChatSlowwave(memory=town, user_id="ana")
+    chunks = list(chat.stream(QUESTION))
+    assert "".join(str(chunk.text) for chunk in chunks) == chat.invoke(QUESTION).text
+    assert sum(chunk.usage_metadata is not None for chunk in chunks) == 1
+
+
+def test_conversations_become_a_question_and_its_history(fake: FakeMemory) -> None:
+    ChatSlowwave(memory=cast(Memory, fake)).invoke(
+        [
+            SystemMessage("Be kind."),
+            HumanMessage([{"type": "text", "text": "Hello."}, {"type": "image", "url": "x"}, "Again."]),
+            AIMessage("Hi."),
+            HumanMessage("One more."),
+            HumanMessage(QUESTION, name="ana"),
+        ]
+    )
+    (asked,) = fake.asked
+    assert asked.question == f"One more.\n{QUESTION}"
+    assert [(turn.role, turn.content) for turn in asked.history] == [
+        ("system", "Be kind."),
+        ("user", "Hello.\nAgain."),
+        ("assistant", "Hi."),
+    ]
+
+
+def test_after_a_tool_call_the_question_is_asked_again_with_its_result(fake: FakeMemory) -> None:
+    tool_call = {"name": "weather", "args": {}, "id": "1"}
+    messages: list[AnyMessage] = [
+        HumanMessage("Is it warm?"),
+        AIMessage("", tool_calls=[tool_call]),
+        ToolMessage("31 degrees", tool_call_id="1", name="weather"),
+    ]
+    ChatSlowwave(memory=cast(Memory, fake)).invoke(messages)
+    (asked,) = fake.asked
+    assert asked.question == "Is it warm?"
+    assert [(t.role, t.content) for t in asked.history] == [
+        ("user", "Is it warm?"),
+        ("assistant", "Result of weather: 31 degrees"),
+    ]
+
+
+def test_facts_recalled_by_somebody_else_are_dropped_where_the_model_recalls_itself(fake: FakeMemory) -> None:
+    fake.add("I live in Porto.")
+    recalled = SystemMessage("Be kind.\n\n" + recall_block(fake.search(QUESTION)))
+    chat = ChatSlowwave(memory=cast(Memory, fake))
+    chat.invoke([recalled, HumanMessage(QUESTION)])
+    chat.invoke([recalled, HumanMessage(QUESTION)], use_facts=False)
+    assert [asked.history[0].content for asked in fake.asked] == ["Be kind.", recalled.text]
+
+
+def test_nothing_to_answer_is_refused(engine: Memory) -> None:
+    with pytest.raises(InvalidInput, match="nothing to answer"):
+        ChatSlowwave(memory=engine).invoke([HumanMessage([{"type": "image", "url": "x"}])])
+
+
+def test_asking_teaches_nothing(town: Memory) -> None:
+    before = town.get_all()
+    chat = ChatSlowwave(memory=town, user_id="ana")
+    chat.invoke([HumanMessage("I moved to Lima."), AIMessage("Noted."), HumanMessage(QUESTION)])
+    list(chat.stream("I moved to Rome."))
+    assert town.get_all() == before
+
+
+def test_no_cached_answer_outlives_a_new_fact(engine: Memory) -> None:
+    chat = ChatSlowwave(memory=engine)
+    set_llm_cache(InMemoryCache())
+    try:
+        assert chat.invoke(QUESTION).response_metadata["slowwave"]["facts"] == []
+        (fact,) = engine.add("I live in Porto.")
+        assert chat.invoke(QUESTION).response_metadata["slowwave"]["facts"] == [fact.id]
+    finally:
+        set_llm_cache(None)
+
+
+def test_dumps_and_representations_hold_no_memory(engine: Memory) -> None:
+    for thing in (ChatSlowwave(memory=engine), SlowwaveRetriever(memory=engine)):
+        assert "memory" not in thing.model_dump()
+        assert "memory=" not in repr(thing)
+        assert str(engine.folder) not in str(dumpd(thing))
+    assert ChatSlowwave(memory=engine).asdict()["_type"] == "slowwave"
+
+
+def test_versions_are_reported_for_traces(engine: Memory) -> None:
+    metadata = ChatSlowwave(memory=engine).metadata or {}
+    assert {"langchain-core", "slowwave"} <= set(metadata["lc_versions"])
+
+
+# -- threads ---------------------------------------------------------------------------------------------------------
+
+
+async def test_async_calls_leave_the_event_loop_alone(fake: FakeMemory) -> None:
+    memory = cast(Memory, fake)
+    chat, retriever = ChatSlowwave(memory=memory), SlowwaveRetriever(memory=memory)
+    fake.threads.clear()
+    await chat.ainvoke(QUESTION)
+    await chat.abatch([QUESTION])
+    assert [chunk async for chunk in chat.astream(QUESTION)]
+    await retriever.ainvoke(QUESTION)
+    assert fake.threads
+    assert threading.get_ident() not in fake.threads
+
+
+async def test_an_abandoned_async_stream_lets_the_next_one_speak(town: Memory) -> None:
+    chat = ChatSlowwave(memory=town, user_id="ana")
+    async for _ in chat.astream(QUESTION):
+        break
+    assert [chunk async for chunk in chat.astream(QUESTION)]
+
+
+async def test_an_iterator_stays_in_one_thread_and_brings_its_error() -> None:
+    seen: list[int] = []
+
+    def pieces() -> Iterator[int]:
+        for number in range(3):
+            seen.append(threading.get_ident())
+            yield number
+        raise KeyError("late")
+
+    stream = off_the_loop(in_one_thread(pieces))
+    assert [await anext(stream) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(KeyError, match="late"):
+        await anext(stream)
+    assert len(set(seen)) == 1
+    assert seen[0] != threading.get_ident()
+
+
+def test_an_iterator_without_a_consumer_stops() -> None:
+    stopped = threading.Event()
+
+    def endless() -> Iterator[int]:
+        try:
+            while True:
+                yield 0
+        finally:
+            stopped.set()
+
+    stream = in_one_thread(endless)
+    assert next(stream) == 0
+    del stream
+    assert stopped.wait(60)
+
+
+# -- turns -----------------------------------------------------------------------------------------------------------
+
+turns = st.lists(
+    st.builds(
+        Message,
+        role=st.sampled_from(["human", "ai", "system", "tool", "user", "assistant", "developer", "odd"]),
+        content=st.text(alphabet="ab \n", max_size=6),
+    )
+)
+
+
+@given(turns)
+def test_histories_alternate_and_keep_every_word(conversation: list[Message]) -> None:
+    if not any(turn.content.strip() for turn in conversation):
+        with pytest.raises(InvalidInput):
+            to_question(conversation)
+        return
+    question, history = to_question(conversation)
+    assert question.strip() == question != ""
+    roles = [turn.role for turn in history]
+    assert set(roles) <= {"user", "assistant", "system"}
+    assert all(left != right for left, right in pairwise(roles))
+    everything = "\n".join([*(turn.content for turn in history), question])
+    assert all(turn.content.strip() in everything for turn in conversation)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("I live in Porto.", "I live in Porto."),
+        ("<memories>\n- x\n</memories>", ""),
+        ("I moved.\n\n<memories>\n- x\n</memories>", "I moved."),
+        ("<memories>\ncut off", ""),
+        ("Observation: 31 degrees", ""),
+        ("Result of executing the code given:\n\n3", ""),
+        ("Thought: I can answer.\nAnswer: I moved.", "I moved."),
+        ("Thought: I need a tool.\nAction: x", ""),
+        ("The Answer: 42. Thought: deep.", "The Answer: 42. Thought: deep."),
+    ],
+)
+def test_only_what_a_person_said_counts(text: str, said: str) -> None:
+    assert what_was_said(text) == said
+
+
+@given(st.text(alphabet="a<>/memories\n \"'", max_size=60), st.text(alphabet="ab.", max_size=5))
+def test_a_recalled_block_is_always_found_again(fact: str, around: str) -> None:
+    from datetime import UTC, datetime
+
+    from slowwave.types import Fact, ScoredFact
+
+    found = ScoredFact(fact=Fact(id="1", text=fact, user_id="u", said_at=datetime(2026, 1, 1, tzinfo=UTC)), score=1)
+    assert without_recall(f"{around}\n{recall_block([found])}") == around
+
+
+# -- imports ---------------------------------------------------------------------------------------------------------
+
+LIGHT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from fakes import FakeMemory
+from langchain_core.load import dumpd
+from slowwave.integrations.langchain import ChatSlowwave, SlowwaveRetriever
+memory = FakeMemory(sys.argv[2])
+for thing in (ChatSlowwave(memory=memory), SlowwaveRetriever(memory=memory)):
+    repr(thing), dumpd(thing)
+ChatSlowwave(memory=memory).get_num_tokens("hello")
+print([name for name in ("torch", "transformers", "chromadb", "apscheduler", "llama_index") if name in sys.modules])
+"""
+
+
+def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LIGHT, str(Path(__file__).parent), str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_without_langchain_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "langchain_core.caches", None)
+    monkeypatch.delitem(sys.modules, "slowwave.integrations.langchain")
+    with pytest.raises(MissingExtra, match=r"slowwave\[langchain\]"):
+        import slowwave.integrations.langchain  # noqa: F401

@@ -73,7 +73,8 @@ class LexicalIndex:
         if self._index is None or not known:
             return np.zeros(self._size, dtype=np.float32)
         raw = np.asarray(self._index.get_scores(known), dtype=np.float32)
-        return np.clip(raw / sum(self._weight(word) for word in words), 0.0, 1.0)
+        share: NDArray[np.float32] = np.clip(raw / sum(self._weight(word) for word in words), 0.0, 1.0)
+        return share
 
     def _weight(self, word: str) -> float:
         # Lucene's idf; a text of average length that has the word once scores idf * 1 / (1 + k1) * (k1 + 1) / (k1 + 1).

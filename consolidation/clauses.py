@@ -9,44 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from slowwave.consolidation.templates import (
-    ADJECTIVES_ING,
-    ADVERBS,
-    AUX,
-    BARE_TIME,
-    BASES,
-    BE,
-    CATENATIVE,
-    CONTRACTIONS,
-    DETERMINERS,
-    DO,
-    FADING,
-    DURATION,
-    E_ENDING,
-    HAVE,
-    INTERVAL,
-    LANGUAGE,
-    NOT_ADVERBS,
-    NOT_VERBS,
-    NOUNS_ING,
-    PARTICIPLE,
-    PARTICIPLE_OF,
-    PARTICLES,
-    PHRASAL,
-    TRAILING,
-    DAYS,
-    PAST,
-    PAST_OF,
-    PLACE,
-    PLACE_PREPOSITIONS,
-    PREPOSITIONS,
-    PRONOUNS,
-    RELATIVES,
-    STOPS,
-    SUBORDINATORS,
-    TIME,
-    WORK,
-)
+from slowwave.consolidation import templates as lists
 
 __all__ = [
     "Chunk",
@@ -103,7 +66,7 @@ def normalise(text: str) -> str:
     if text.count('"') % 2 == 0:
         text = re.sub(r'"\s*([^"]*?)\s*"', r'"\1"', text)
     text = re.sub(r" (?=[,;.!?](?:\s|$)|'s\b)", "", text)
-    for pattern, spelled in CONTRACTIONS:
+    for pattern, spelled in lists.CONTRACTIONS:
         text = re.sub(pattern, spelled, text, flags=re.I)
     return text
 
@@ -129,7 +92,11 @@ def bare(token: str) -> str:
 
 def is_time(text: str) -> bool:
     """Whether a phrase names a point in time."""
-    return bool(TIME.search(text)) and len(text.split()) <= 7 and not re.match(r"(?:the|a|an|her|his|its) \d{4} ", text)
+    return (
+        bool(lists.TIME.search(text))
+        and len(text.split()) <= 7
+        and not re.match(r"(?:the|a|an|her|his|its) \d{4} ", text)
+    )
 
 
 def base_form(word: str) -> str:
@@ -137,20 +104,31 @@ def base_form(word: str) -> str:
     word = word.lower()
     if word in {"has", "does"}:
         return {"has": "have", "does": "do"}[word]
-    if word in PAST or word in PARTICIPLE:
-        return PAST.get(word) or PARTICIPLE[word]
-    for ending, put in (("ing", ""), ("ing", "e"), ("ied", "y"), ("ed", ""), ("ed", "e"), ("ies", "y"), ("s", ""), ("es", "")):
-        if word.endswith(ending) and word[: -len(ending)] + put in BASES:
+    if word in lists.PAST or word in lists.PARTICIPLE:
+        return lists.PAST.get(word) or lists.PARTICIPLE[word]
+    for ending, put in (
+        ("ing", ""),
+        ("ing", "e"),
+        ("ied", "y"),
+        ("ed", ""),
+        ("ed", "e"),
+        ("ies", "y"),
+        ("s", ""),
+        ("es", ""),
+    ):
+        if word.endswith(ending) and word[: -len(ending)] + put in lists.BASES:
             return word[: -len(ending)] + put
-    if word.endswith("ing") and len(word) > 5 and word[-4] == word[-5] and word[:-4] in BASES:
+    if word.endswith("ing") and len(word) > 5 and word[-4] == word[-5] and word[:-4] in lists.BASES:
         return word[:-4]
     if word.endswith("ied") and len(word) > 4:
         return word[:-3] + "y"
     if word.endswith("ed"):
         stem = word[:-2]
+        if stem[-1:] == stem[-2:-1] and stem[:-1] in lists.BASES:
+            return stem[:-1]
         if len(stem) > 2 and stem[-1] == stem[-2] and stem[-1] not in "lsfze":
             return stem[:-1]
-        return stem + "e" if E_ENDING.search(stem) else stem
+        return stem + "e" if lists.E_ENDING.search(stem) else stem
     return word
 
 
@@ -165,16 +143,16 @@ def third(base: str) -> str:
 
 def participle(past: str) -> str:
     """The past participle for a past tense: "wrote" -> "written"."""
-    return PARTICIPLE_OF.get(PAST.get(past.lower(), ""), past)
+    return lists.PARTICIPLE_OF.get(lists.PAST.get(past.lower(), ""), past)
 
 
 def past_form(verb: str) -> str:
     """The simple past for a participle: "written" -> "wrote"."""
-    return PAST_OF.get(PARTICIPLE.get(verb.lower(), ""), verb)
+    return lists.PAST_OF.get(lists.PARTICIPLE.get(verb.lower(), ""), verb)
 
 
 def _is_adverb(word: str) -> bool:
-    return word in ADVERBS or (word.endswith("ly") and len(word) > 4 and word not in NOT_ADVERBS)
+    return word in lists.ADVERBS or (word.endswith("ly") and len(word) > 4 and word not in lists.NOT_ADVERBS)
 
 
 def _finite(tokens: list[str], i: int) -> bool:
@@ -183,20 +161,24 @@ def _finite(tokens: list[str], i: int) -> bool:
         return False
     token, word, before = tokens[i], bare(tokens[i]), bare(tokens[i - 1])
     following = bare(tokens[i + 1]) if i + 1 < len(tokens) else ""
-    if not token[:1].islower() or token[-1] in ",;:" or word in NOT_VERBS | {"like"}:
+    if not token[:1].islower() or token[-1] in ",;:" or word in lists.NOT_VERBS | {"like"}:
         return False
-    if before in DETERMINERS or before in PREPOSITIONS - {"like"} or before in {"of", "and", "most", "more", "very"}:
+    if (
+        before in lists.DETERMINERS
+        or before in lists.PREPOSITIONS - {"like"}
+        or before in {"of", "and", "most", "more", "very"}
+    ):
         return False
     if tokens[i - 1].lower().endswith("'s"):
         return False
-    if word in PAST and word not in BASES - set(PAST):
+    if word in lists.PAST and word not in lists.BASES - set(lists.PAST):
         return True
     if word.endswith("ed") and len(word) > 3:
         return True
-    if following in AUX or following == "of" or following in {"who", "that"}:
+    if following in lists.AUX or following == "of" or following in {"who", "that"}:
         return False
     if word.endswith("s") and not word.endswith("ss"):
-        return base_form(word) in BASES and base_form(word) != word
+        return base_form(word) in lists.BASES and base_form(word) != word
     j = i - 2 if _is_adverb(before) and i > 1 else i - 1
     plural = bare(tokens[j])
     many = (plural.endswith("s") and not plural.endswith(("ss", "'s", "us"))) or plural in {
@@ -205,12 +187,12 @@ def _finite(tokens: list[str], i: int) -> bool:
         "men",
         "women",
     }
-    return word in BASES and many
+    return word in lists.BASES and many
 
 
 def _verb_at(tokens: list[str]) -> int | None:
     """Where the main verb group begins."""
-    if bare(tokens[0]) in PRONOUNS:
+    if bare(tokens[0]) in lists.PRONOUNS:
         return 1 if len(tokens) > 1 else None
     pending, i = 0, 1
     while i < len(tokens):
@@ -219,21 +201,21 @@ def _verb_at(tokens: list[str]) -> int | None:
             close = next(
                 (j for j in range(i, len(tokens) - 1) if tokens[j].endswith(",") and _opens(tokens, j + 1)), None
             )
-            if close is not None and (pending or word not in AUX):
+            if close is not None and (pending or word not in lists.AUX):
                 i, pending = close + 1, 0
                 continue
-        if word in RELATIVES:
+        if word in lists.RELATIVES:
             pending += 1
         elif _opens(tokens, i):
             if not pending:
-                if word not in AUX and _reduced(tokens, i):
+                if word not in lists.AUX and _reduced(tokens, i):
                     i += 1
                     continue
                 return i
             pending -= 1
-            while i + 1 < len(tokens) and (bare(tokens[i]) in AUX or _is_adverb(bare(tokens[i]))):
+            while i + 1 < len(tokens) and (bare(tokens[i]) in lists.AUX or _is_adverb(bare(tokens[i]))):
                 i += 1
-        elif word in SUBORDINATORS:
+        elif word in lists.SUBORDINATORS:
             return None
         i += 1
     return None
@@ -246,7 +228,7 @@ def _opens(tokens: list[str], i: int) -> bool:
     if i >= len(tokens):
         return False
     word = bare(tokens[i])
-    if word in AUX:
+    if word in lists.AUX:
         return not (word in {"may", "might", "will", "can"} and not tokens[i].islower())
     return _finite(tokens, i)
 
@@ -255,10 +237,15 @@ def _reduced(tokens: list[str], i: int) -> bool:
     """Whether a past form is a reduced relative ("an album released in 1999 was ...")."""
     word = bare(tokens[i])
     after = bare(tokens[i + 1]) if i + 1 < len(tokens) else ""
-    if (word in PAST and participle(word) != word) or after not in PREPOSITIONS or (word, after) == ("used", "to"):
+    named = word in {"titled", "called", "named", "dubbed", "nicknamed"}
+    if (
+        (word in lists.PAST and participle(word) != word)
+        or not (named or after in lists.PREPOSITIONS)
+        or word == "used"
+    ):
         return False
     for j in range(i + 1, len(tokens)):
-        if bare(tokens[j]) in STOPS or tokens[j - 1].endswith((",", ";", ":")):
+        if bare(tokens[j]) in lists.STOPS or tokens[j - 1].endswith((",", ";", ":")):
             return False
         if j > i + 1 and _opens(tokens, j) and not tokens[j].endswith("s"):
             return True
@@ -268,36 +255,47 @@ def _reduced(tokens: list[str], i: int) -> bool:
 
 
 def _reduces(tokens: list[str], i: int) -> bool:
-    """Whether a participle after a noun opens a reduced relative clause ("fragments found in ...", "fans filming ...")."""
+    """Whether a participle after a noun opens a reduced relative ("fragments found in ...", "fans filming ...")."""
     word, before = bare(tokens[i]), bare(tokens[i - 1])
     after = bare(tokens[i + 1]) if i + 1 < len(tokens) else ""
-    if before in DETERMINERS | PREPOSITIONS | {"and", "or", "of"} or _is_adverb(before):
+    if before in lists.DETERMINERS | lists.PREPOSITIONS | {"and", "or", "of"} or _is_adverb(before):
         return False
     if word.endswith("ing") and len(word) > 5:
-        return word not in NOUNS_ING and base_form(word) in BASES and bool(after)
-    return (word in PARTICIPLE or (word.endswith("ed") and word not in NOT_VERBS)) and after in PREPOSITIONS
+        opens = after in lists.PREPOSITIONS | lists.DETERMINERS | lists.PRONOUNS or after.endswith(("self", "selves"))
+        return opens and word not in lists.NOUNS_ING and base_form(word) in lists.BASES
+    return (
+        word in lists.PARTICIPLE or (word.endswith("ed") and word not in lists.NOT_VERBS)
+    ) and after in lists.PREPOSITIONS
 
 
 def _second_verb(tokens: list[str], i: int) -> bool:
     """Whether a second verb phrase or clause, not a further noun, follows a conjunction."""
-    if i >= len(tokens) or not tokens[i].islower() and tokens[i] != "I":
+    if i >= len(tokens) or (not tokens[i].islower() and tokens[i] != "I"):
         return False
     word = bare(tokens[i])
     after = bare(tokens[i + 1]) if i + 1 < len(tokens) else ""
-    if word in PRONOUNS | AUX | {"then", "have"} or (word in PAST and word not in PAST.values()):
+    if word in lists.PRONOUNS | lists.AUX | {"then", "have"} or (
+        word in lists.PAST and word not in lists.PAST.values()
+    ):
         return True
-    if word.endswith("ed") and base_form(word) != word or any(bare(token) in AUX for token in tokens[i + 1 : i + 5]):
+    if (word.endswith("ed") and base_form(word) != word) or any(
+        bare(token) in lists.AUX for token in tokens[i + 1 : i + 5]
+    ):
         return True
-    return word in BASES and (after in DETERMINERS | PREPOSITIONS | PRONOUNS or after.endswith("ing"))
+    if word.endswith("s") and base_form(word) in lists.BASES - {word} and after in lists.DETERMINERS:
+        return True
+    return word in lists.BASES and (
+        after in lists.DETERMINERS | lists.PREPOSITIONS | lists.PRONOUNS or after.endswith("ing")
+    )
 
 
 def _kind(prep: str, text: str, passive: bool) -> str:
     money = re.match(r"(?:about |around |only |just |over )?(?:[$€£]|\d[\d.,]* (?:euros?|dollars?|pounds?)\b)", text)
     if not prep:
-        return "time" if BARE_TIME.fullmatch(text) else "object"
+        return "time" if lists.BARE_TIME.fullmatch(text) else "object"
     if money and prep in {"for", "at"}:
         return "price"
-    if prep in {"for", "within"} and DURATION.match(text):
+    if prep in {"for", "within"} and lists.DURATION.match(text):
         return "duration"
     if prep in {"in", "on", "at", "since", "until", "during", "by", "from", "before", "after"} and is_time(text):
         return "time"
@@ -307,8 +305,8 @@ def _kind(prep: str, text: str, passive: bool) -> str:
         return "age"
     if re.match(r"\w+ing\b|[a-z]+ of\b|(?:part|order|fact|addition|general|particular)\b", text):
         return "set"
-    proper = re.search(r"\b[A-Z]\w*(?!['\w])", text) and not re.search(r"'s\b|\"", text) and not WORK.search(text)
-    if prep in PLACE_PREPOSITIONS and (proper or PLACE.search(text)) and not LANGUAGE.match(text):
+    proper = re.search(r"\b[A-Z]\w*(?!['\w])", text) and not re.search(r"'s\b|\"", text) and not lists.WORK.search(text)
+    if prep in lists.PLACE_PREPOSITIONS and (proper or lists.PLACE.search(text)) and not lists.LANGUAGE.match(text):
         return "place"
     return "prepositional"
 
@@ -333,37 +331,24 @@ def _chunks(tokens: list[str], passive: bool) -> tuple[Chunk, ...]:
             break
         if found[-1][1] and tokens[i].islower() and not closed and found[-1][0] != "to-verb" and _reduces(tokens, i):
             break
-        if _is_dash(tokens[i]) or word == "but" or (i and INTERVAL.match(rest)):
+        if _is_dash(tokens[i]) or word == "but" or (i and lists.INTERVAL.match(rest)):
             break
-        if closed and (word in PARTICIPLE or word.endswith("ed")) and found[-1][0] != "to-verb":
+        if closed and (word in lists.PARTICIPLE or word.endswith("ed")) and found[-1][0] != "to-verb":
             break
-        if closed and (word in RELATIVES or word.endswith("ing") or tokens[i - 1][-1] != ","):
+        if closed and (word in lists.RELATIVES or word.endswith("ing") or tokens[i - 1][-1] != ","):
             break
-        if closed and word in {
-            "including",
-            "such",
-            "a",
-            "an",
-            "the",
-            "he",
-            "she",
-            "it",
-            "they",
-            "i",
-            "we",
-            "so",
-            "who",
-        }:
-            if ", and " not in rest and ", or " not in rest:
-                break
+        if closed and word in lists.ASIDES and ", and " not in rest and ", or " not in rest:
+            break
         if i and word in {"and", "or"} and _second_verb(tokens, i + 1):
             break
-        if i and (word in RELATIVES or (word in SUBORDINATORS and word not in {"because", "since", "until"})):
+        if i and (
+            word in lists.RELATIVES or (word in lists.SUBORDINATORS and word not in {"because", "since", "until"})
+        ):
             break
-        if i and word in {"before", "after", "since", "until"} and after in PRONOUNS | {"being"}:
+        if i and word in {"before", "after", "since", "until"} and after in lists.PRONOUNS | {"being"}:
             break
-        moment = BARE_TIME.match(rest)
-        if moment and (i == 0 or bare(tokens[i - 1]) not in PREPOSITIONS | {"of"}):
+        moment = lists.BARE_TIME.match(rest)
+        if moment and (i == 0 or bare(tokens[i - 1]) not in lists.PREPOSITIONS | {"of"}):
             size = len(moment.group().split())
             found += [("", tokens[i : i + size]), ("", [])]
             i += size
@@ -373,9 +358,15 @@ def _chunks(tokens: list[str], passive: bool) -> tuple[Chunk, ...]:
             i += 2
             continue
         ranges = i and tokens[i - 1][-1:].isdigit() and after[:1].isdigit() and word == "to"
-        splits = not ranges and word in PREPOSITIONS or word == "because"
+        splits = (not ranges and word in lists.PREPOSITIONS) or word == "because"
         if splits and tokens[i].islower() and not (i and bare(tokens[i - 1]) in {"of", "such"}) and after:
-            if word == "to" and found[-1][0] != "to-verb" and (after in BASES or after == "be") and tokens[i + 1].islower() and not is_time(after):
+            if (
+                word == "to"
+                and found[-1][0] != "to-verb"
+                and (after in lists.BASES or after == "be")
+                and tokens[i + 1].islower()
+                and not is_time(after)
+            ):
                 found.append(("to-verb", [tokens[i]]))
             elif found[-1][0] not in {"because", "due to", "to-verb"}:
                 found.append((word, []))
@@ -387,10 +378,10 @@ def _chunks(tokens: list[str], passive: bool) -> tuple[Chunk, ...]:
     chunks: list[Chunk] = []
     carried = ""
     for prep, words in found:
-        if prep in PREPOSITIONS:
+        if prep in lists.PREPOSITIONS:
             prep = f"{carried} {prep}".strip()
             carried = "" if words else prep
-        while words and bare(words[-1]) in TRAILING:
+        while words and bare(words[-1]) in lists.TRAILING:
             words.pop()
         text = " ".join(words).strip(" ,;:.!?")
         if text and prep == "to-verb":
@@ -407,7 +398,7 @@ def _chunks(tokens: list[str], passive: bool) -> tuple[Chunk, ...]:
 
 
 def _lowered(text: str) -> str:
-    return text if DAYS.match(text) else text[0].lower() + text[1:]
+    return text if lists.DAYS.match(text) else text[0].lower() + text[1:]
 
 
 def parse(sentence: str) -> Clause | None:
@@ -419,7 +410,9 @@ def parse(sentence: str) -> Clause | None:
     """
     tokens = re.findall(r'"[^"]*"[\w,.;:!?\']*|[^\s"]+|"', sentence.rstrip(" .!"))
     lead: Chunk | None = None
-    if tokens and (bare(tokens[0]) in PREPOSITIONS | SUBORDINATORS | {"according"} or INTERVAL.match(sentence)):
+    if tokens and (
+        bare(tokens[0]) in lists.PREPOSITIONS | lists.SUBORDINATORS | {"according"} or lists.INTERVAL.match(sentence)
+    ):
         cut = next((i for i, token in enumerate(tokens[:-2]) if token.endswith(",")), None)
         if cut is None:
             return None
@@ -428,10 +421,10 @@ def parse(sentence: str) -> Clause | None:
         if kind in {"time", "place"}:
             lead = Chunk(kind, tokens[0].lower(), opening)
         tokens = tokens[cut + 1 :]
-    elif moment := BARE_TIME.match(sentence):
+    elif moment := lists.BARE_TIME.match(sentence):
         lead = Chunk("time", "", _lowered(moment.group()))
         tokens = tokens[len(moment.group().split()) :]
-    while len(tokens) > 2 and _is_adverb(bare(tokens[0])) and bare(tokens[1]) in PRONOUNS:
+    while len(tokens) > 2 and _is_adverb(bare(tokens[0])) and bare(tokens[1]) in lists.PRONOUNS:
         tokens = tokens[1:]
     if len(tokens) < 2 or (at := _verb_at(tokens)) is None:
         return None
@@ -448,49 +441,51 @@ def parse(sentence: str) -> Clause | None:
         if word in {"not", "never"}:
             negation = word
         elif _is_adverb(word) and tokens[i].islower():
-            adverbs += [] if word in FADING else [tokens[i]]
-        elif (word in AUX or (auxiliaries and word in {"be", "been", "being", "have"})) and tokens[i][-1] not in ",;:":
+            adverbs += [] if word in lists.FADING else [tokens[i]]
+        elif (word in lists.AUX or (auxiliaries and word in {"be", "been", "being", "have"})) and tokens[i][
+            -1
+        ] not in ",;:":
             auxiliaries.append(tokens[i])
         else:
             break
         i += 1
     word = bare(tokens[i]) if i < len(tokens) else ""
-    if len(auxiliaries) > 1 and bare(auxiliaries[0]) in HAVE and bare(auxiliaries[1]) not in {"been", "had"}:
+    if len(auxiliaries) > 1 and bare(auxiliaries[0]) in lists.HAVE and bare(auxiliaries[1]) not in {"been", "had"}:
         return None
     last = bare(auxiliaries[-1]) if auxiliaries else ""
-    past_participle = word in PARTICIPLE or (word.endswith("ed") and word not in NOT_VERBS)
-    going = word.endswith("ing") and len(word) > 4 and word not in ADJECTIVES_ING
+    past_participle = word in lists.PARTICIPLE or (word.endswith("ed") and word not in lists.NOT_VERBS)
+    going = word.endswith("ing") and len(word) > 4 and word not in lists.ADJECTIVES_ING
     passive, verb = False, ""
-    if last in BE:
+    if last in lists.BE:
         passive = past_participle
         if (passive or going or word == "able") and i < len(tokens):
             verb = tokens[i]
-    elif (last in HAVE and not past_participle) or (last in DO and word not in BASES):
+    elif (last in lists.HAVE and not past_participle) or (last in lists.DO and word not in lists.BASES):
         verb, i = auxiliaries.pop(), i - 1
-    elif auxiliaries or (word and (word in BASES or _finite(tokens, i) or past_participle)):
+    elif auxiliaries or (word and (word in lists.BASES or _finite(tokens, i) or past_participle)):
         verb = tokens[i] if i < len(tokens) else ""
-    if not verb and last not in BE:
+    if not verb and last not in lists.BE:
         return None
     i += bool(verb)
     base = base_form(bare(verb)) if verb else "be"
     tail: list[str] = []
     if verb and not verb.endswith(",") and i < len(tokens):
-        if bare(tokens[i]) in PARTICLES and tokens[i].islower():
+        if bare(tokens[i]) in lists.PARTICLES and tokens[i].islower():
             tail.append(tokens[i])
         following = [bare(token) for token in tokens[i : i + 2]]
-        if base in CATENATIVE and following[0] == "to" and len(following) == 2 and following[1].isalpha():
+        if base in lists.CATENATIVE and following[0] == "to" and len(following) == 2 and following[1].isalpha():
             tail = tokens[i : i + 2]
-            if i + 2 < len(tokens) and bare(tokens[i + 2]) in PARTICLES and tokens[i + 1].isalpha():
+            if i + 2 < len(tokens) and bare(tokens[i + 2]) in lists.PARTICLES and tokens[i + 1].isalpha():
                 tail.append(tokens[i + 2])
-        elif base in CATENATIVE - {"like", "love", "hate", "enjoy", "prefer"} and following[0].endswith("ing"):
+        elif base in lists.CATENATIVE - {"like", "love", "hate", "enjoy", "prefer"} and following[0].endswith("ing"):
             tail = tokens[i : i + 1]
         if following[0] == "of" and not tail:
             tail = tokens[i : i + 1]
         i += len(tail)
-        if not tail and i < len(tokens) - 1 and f"{base}-{bare(tokens[i])}" in PHRASAL:
-            if not is_time(" ".join(tokens[i + 1 : i + 3])) and bare(tokens[i + 1]) not in STOPS:
-                tail.append(tokens[i])
-                i += 1
+        if not tail and i < len(tokens) - 1 and f"{base}-{bare(tokens[i])}" in lists.PHRASAL:
+            timed = is_time(" ".join(tokens[i + 1 : i + 3])) or bare(tokens[i + 1]) in lists.STOPS
+            tail += [] if timed else [tokens[i]]
+            i += len(tail)
         if tail and tail[-1].endswith(","):
             i = len(tokens)
     chunks = () if verb.endswith(",") else _chunks(tokens[i:], passive)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slowwave.consolidation.canary import CANARY
-from slowwave.consolidation.rows import READING, Form, Lesson, Row, Shares, exam_rows
+from slowwave.consolidation.rows import READING, Lesson, Row, Shares, exam_rows
 from slowwave.model import BaseModel, Slot
 from slowwave.prompts import is_unknown
 from slowwave.types import FactReport, Progress, no_progress
@@ -104,11 +104,10 @@ def examine(
     ]
     trained = _mean(_marks(base, trained_rows, slot))
     progress("gate", 2, total)
-    reading = {form: _mean(_marks(base, exam_rows(lesson, seed, form, effort, shares), slot)) for form in READING}
+    reading: dict[str, float] = {form: _mean(_marks(base, exam_rows(lesson, seed, form, effort, shares), slot)) for form in READING}
     base_reading = _mean(_marks(base, exam_rows(lesson, seed, "true_fact", effort, shares), None))
     progress("gate", 3, total)
-    absent: Form = "absent"
-    reading[absent] = _mean(_marks(base, exam_rows(lesson, seed, absent, effort, shares), slot))
+    reading["absent"] = _mean(_marks(base, exam_rows(lesson, seed, "absent", effort, shares), slot))
     progress("gate", 4, total)
     before, after = canary_loss(base, None), canary_loss(base, slot)
     reports = tuple(_fact_reports(lesson, module_id, closed, with_module, without, bar))

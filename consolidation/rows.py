@@ -49,7 +49,7 @@ class Shares:
     reading: int = 2
     absent: float = 0.2
     """Rows about things never said, as a share of the others."""
-    distractors: int = 3
+    distractors: int = 2
     """The most other facts in a prompt."""
 
 

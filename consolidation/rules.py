@@ -10,11 +10,19 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
-from slowwave.consolidation.clauses import Chunk, Clause, base_form, normalise, parse, participle, past_form, sentences, third
-from slowwave.consolidation.templates import (
-    ADVERBS, ATTRIBUTE, ATTRIBUTE_WHO, BASES, CLOZE, DETERMINERS, FAMILIES, FEELING, KIN, ORDERING, PREPOSITIONS, RELATIONS, STOPS
+from slowwave.consolidation import templates as lists
+from slowwave.consolidation.clauses import (
+    Chunk,
+    Clause,
+    base_form,
+    normalise,
+    parse,
+    participle,
+    past_form,
+    sentences,
+    third,
 )
 from slowwave.prompts import display_name, render_date
 from slowwave.types import Fact, QAPair
@@ -26,13 +34,17 @@ PHRASINGS = 6
 _PER_SENTENCE, _PER_FACT = 3, 4
 _FIRST, _THIRD = 6, 3
 _PLAIN = 8
+_LONGEST = 600  # characters; a longer "sentence" is a document without full stops
 
 _SUBJECT = (
-    r"(?P<s>I|we|user|(?:my|our|the|his|her) (?:[\w'-]+ ){0,3}?[\w'-]+|(?:[\w-]+ ){0,2}(?-i:[A-Z])[\w.'-]*(?: (?:de|van|of|the|(?-i:[A-Z])[\w.'-]*)){0,4})"
+    r"(?P<s>I|we|user|(?:my|our|the|his|her) (?:[\w'-]+ ){0,3}?[\w'-]+|(?!(?:when|while|if|in|on|at|after|before|"
+    r"since|as|although|because|for|what|that|how)\b)(?:[\w-]+ ){0,2}(?-i:[A-Z])[\w.'-]*(?: "
+    r"(?:de|van|of|the|(?-i:[A-Z])[\w.'-]*)){0,4})"
 )
 _SOFTLY = r" (?:(?:just|also|really|recently|currently|now|always|usually|still|actually|finally|absolutely|often) )*"
 _TIMED = re.compile(
-    r"\d|day\b|noon|midnight|tomorrow|tonight|week|month|January|February|March|April|May|June|July|August|September|October|"
+    r"\d|day\b|noon|midnight|tomorrow|tonight|week|month|January|February|March|April|May|June|July|August|September|"
+    r"October|"
     r"November|December"
 )
 _CLOCK = r"[^,;]*?(?:, \d{4})?(?: at \d[\d:.]*(?: ?[ap]\.?m\.?)?)?"
@@ -46,47 +58,74 @@ _MACROS = {
     "long": r"(?P<long>(?:(?!,? (?:because|but|and (?:I|my|we|it)|so|when|which|since|though|although|as)\b)[^;:])+)",
 }
 _TAIL = (
-    r"(?:,? (?:with|since|and (?:I|we|he|she|it|they|my)|because|for|when|where|which|who|but|so|on|at|in|from|after|before|"
-    r"during|while|if|although|though|as|every|last|next|this|today|yesterday|if)\b.*|[,;:] (?:I|it|he|she|we|they|my|even|"
+    r"(?:,? (?:with|since|and (?:I|we|he|she|it|they|my)|because|for|when|where|which|who|but|so|on|at|in|from|after|"
+    r"before|"
+    r"during|while|if|although|though|as|every|last|next|this|today|yesterday|if)\b.*|[,;:] (?:I|it|he|she|we|they|my|"
+    r"even|"
     r"and|especially)\b.*| -+ .*)?"
 )
 _OPENER = re.compile(
-    r"^(?:(?:by the way|also|well|actually|so|oh|hi|hello|hey|okay|ok|yes|yeah|yep|no|sure|of course|anyway|btw|ps|thanks"
-    r"|thank you|great|unfortunately|fortunately|luckily|however|in fact|for example|oh yeah|speaking of [^,]+|recently|"
+    r"^(?:(?:by the way|also|well|actually|so|oh|hi|hello|hey|okay|ok|yes|yeah|yep|no|sure|of course|anyway|btw|ps|"
+    r"thanks"
+    r"|thank you|great|unfortunately|fortunately|luckily|however|in fact|for example|oh yeah|speaking of [^,]+|"
+    r"recently|"
     r"lately|(?:hi|hello|hey) [a-z ]{1,20})(?:,|!| -) ?|(?:and|but|so|because) (?=I\b|my\b))+",
     re.I,
 )
-_JOINT = re.compile(r"(?:, (?:and|but|so)|;| - |, which means| and| but) (?=(?:I|my|we|our)\b(?! (?:was wondering|am not sure)))")
-_EMPTY = re.compile(r"^(?:thanks|thank|hello|hi|hey|congratulations|please|let|tell|give|show|remind|recommend|sounds|sure|"
-                    r"good|great|okay|yes|no|what|how|why|could|can|would|do|does|is|are|will|if)\b", re.I)  # fmt: skip
-_HOLLOW = set("it this that there these those he she they you here here's which who one his her their its what".split())
-_MUSING = set("think wonder hope guess suppose know believe mean agree understand remember see appreciate say tell".split())
-_PLANNING = set("look consider want need try feel plan aim keep get wish".split())
-_VAGUE = set(
+_JOINT = re.compile(
+    r"(?:, (?:and|but|so)|;| - |, which means| and| but) (?=(?:I|my|we|our)\b(?! (?:was wondering|am not sure)))"
+)
+_EMPTY = re.compile(
+    r"^(?:thanks|thank|hello|hi|hey|congratulations|please|let|tell|give|show|remind|recommend|sounds|sure|"
+    r"good|great|okay|yes|no|what|how|why|could|can|would|do|does|is|are|will|if)\b",
+    re.I,
+)
+_HOLLOW = lists.words("it this that there these those he she they you here here's which who one his her their its what")
+_MUSING = lists.words(
+    "think wonder hope guess suppose know believe mean agree understand remember see appreciate say tell"
+)
+_PLANNING = lists.words("look consider want need try feel plan aim keep get wish")
+_VAGUE = lists.words(
     "it them him her me us you this that these those one ones something someone anything everything things thing stuff "
-    "so too more most less much many lot bit way all some others able way part time well all good great here there".split()
+    "so too more most less much many lot bit way all some others able way part time well all good great here there"
 )
 _PERSON = re.compile(
-    rf"\b(?:king|queen|president|prince|princess|emperor|pope|bishop|mayor|actor|actress|composer|writer|author|singer|artist|"
+    rf"\b(?:king|queen|president|prince|princess|emperor|pope|bishop|mayor|actor|actress|composer|writer|author|"
+    rf"singer|artist|"
     rf"painter|player|woman|man|girl|boy|astronaut|athlete|director|minister|general|captain|officer|rapper|politician|"
-    rf"scientist|historian|journalist|lawyer|professor|teacher|doctor|nurse|founder|leader|champion|coach|manager|who|activist|"
-    rf"student|soldier|people|fan|critic|scholar|expert|monk|priest|physician|engineer|comedian|poet|ms|mr|mrs|dr|sir|lord|lady|saint|{KIN})s?\b|\b\w{{4,}}(?:ologist|ographer|ician|wright)\b",
+    rf"scientist|historian|journalist|lawyer|professor|teacher|doctor|nurse|founder|leader|champion|coach|manager|who|"
+    rf"activist|"
+    rf"student|soldier|people|fan|critic|scholar|expert|monk|priest|physician|engineer|comedian|poet|ms|mr|mrs|dr|sir|"
+    rf"lord|lady|saint|{lists.KIN})s?\b|\b\w{{4,}}(?:ologist|ographer|ician|wright)\b",
     re.I,
 )
 _THING = re.compile(
-    r"\b(?:island|river|lake|mountain|university|college|school|church|cathedral|station|street|park|museum|company|corporation|"
-    r"inc|ltd|band|team|club|party|league|association|society|empire|republic|kingdom|states|city|county|prize|award|war|"
-    r"battle|treaty|act|film|album|song|book|house|building|bridge|tower|airlines?|bank|hotel|hospital|institute|army|navy|"
-    r"court|council|committee|festival|ship|uss|hms|world|cup|games?|journal|times|records|pictures|entertainment|music|order"
-    r"|painting|mixtape|magazine|newspaper|video|game|series|species|station|pride|month|day|center|centre|castle|palace|abbey|theat(?:er|re)|network)\b",
+    r"\b(?:island|river|lake|mountain|university|college|school|church|cathedral|station|street|park|museum|company|"
+    r"corporation|"
+    r"inc|ltd|band|team|club|party|league|association|society|empire|republic|kingdom|states|city|county|prize|award|"
+    r"war|"
+    r"battle|treaty|act|film|album|song|book|house|building|bridge|tower|airlines?|bank|hotel|hospital|institute|army|"
+    r"navy|"
+    r"court|council|committee|festival|ship|uss|hms|world|cup|games?|journal|times|records|pictures|entertainment|"
+    r"music|order"
+    r"|championship|contest|tournament|memorial|painting|mixtape|magazine|newspaper|video|game|series|species|station|"
+    r"pride|month|day|center|centre|castle|"
+    r"palace|abbey|theat(?:er|re)|network)\b",
     re.I,
 )
-_MEETS = set("meet marry hire appoint kill arrest defeat sue succeed with by".split())
-_DOES = _MEETS | set("say move live work marry write sing paint die bear speak play study visit meet buy teach act direct".split())
+_MEETS = lists.words("meet marry hire appoint kill arrest defeat sue succeed with by")
+_DOES = _MEETS | lists.words(
+    "say move live work marry write sing paint die bear speak play study visit meet buy teach act direct"
+)
 
 
 def _tokens(text: str) -> list[str]:
     return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold().replace("_", " "))
+
+
+@lru_cache(maxsize=64)
+def _spaced(text: str) -> str:
+    return f" {' '.join(_tokens(text))} "
 
 
 def question_key(question: str) -> str:
@@ -106,7 +145,7 @@ def supported(pair: QAPair, fact: Fact) -> bool:
     if set(answer) <= set(_tokens(question)):
         return False
     wanted = f" {' '.join(answer)} "
-    return any(wanted in f" {' '.join(_tokens(text))} " for text in (fact.text, render_date(fact)))
+    return any(wanted in _spaced(text) for text in (fact.text, render_date(fact)))
 
 
 @dataclass(frozen=True)
@@ -124,9 +163,15 @@ class Voice:
         """A span of the statement as this voice would say it."""
         if self.kind == "third":
             owner = "their" if about_self else f"{self.name}'s"
-            for pattern, put in ((r"\b[Mm]y\b", owner), (r"\bI am\b", f"{self.name} is"), (r"\bI have\b", f"{self.name} has"),
-                                 (r"\bmyself\b", "themselves"), (r"\b(?:I|me)\b", self.name), (r"\bmine\b", owner)):  # fmt: skip
-                span = re.sub(pattern, put, span)
+            for pattern, put in (
+                (r"\b[Mm]y\b", owner),
+                (r"\bI am\b", f"{self.name} is"),
+                (r"\bI have\b", f"{self.name} has"),
+                (r"\bmyself\b", "themselves"),
+                (r"\b(?:I|me)\b", self.name),
+                (r"\bmine\b", owner),
+            ):
+                span = re.sub(pattern, put.replace("\\", r"\\"), span)
         elif self.kind == "first" and self.name:
             span = re.sub(rf"(?i)\b(?:{re.escape(self.name)}|(?:the )?user)'s\b", "my", span)
             if about_self:
@@ -141,8 +186,8 @@ class Voice:
             return "we", "our", "us", "pl"
         text = self.text(span)
         text = _lower(text)
-        head = re.split(rf" (?:of|{'|'.join(PREPOSITIONS)}|\w+ing) ", text)[0].lower()
-        many = re.search(r"(?:[^s'u]s|people|children|men)$", head) and _lower(span)[:1].islower() or " and " in text
+        head = re.split(rf" (?:of|{'|'.join(lists.PREPOSITIONS)}|\w+ing) ", text)[0].lower()
+        many = (re.search(r"(?:[^s'u]s|people|children|men)$", head) and _lower(span)[:1].islower()) or " and " in text
         return text, text + ("'" if many and text.endswith("s") else "'s"), text, "pl" if many else "sg"
 
 
@@ -189,14 +234,21 @@ def _compiled() -> tuple[tuple[re.Pattern[str], Mapping[str, str]], ...]:
         pattern = pattern.replace("<s> ", "<s>" + _SOFTLY)
         return re.sub(r"(?<!\?P)<(\w+)>", lambda found: _MACROS.get(found[1], rf"(?P<{found[1]}>.+?)"), pattern)
 
-    return tuple((re.compile(f"(?:{expand(pattern)}){_TAIL}", re.I), slots) for pattern, slots in RELATIONS)
+    return tuple((re.compile(f"(?:{expand(pattern)}){_TAIL}", re.I), slots) for pattern, slots in lists.RELATIONS)
 
 
 _ATTRIBUTE = re.compile(
-    r"(?P<own>my|our|[\w .&-]+?(?:'s|s')) (?P<k>(?!name is)[a-z][\w-]*(?: (?!is\b|was\b)[\w-]+){0,3}) (?P<be>is|are|was|were) (?P<x>[^,;]+?)" + _TAIL
+    r"(?P<own>my|our|[\w .&-]+?(?:'s|s')) (?P<k>(?!name is)[a-z][\w-]*(?: (?!is\b|was\b)[\w-]+){0,3}) (?P<be>is|are|"
+    r"was|were) (?P<x>[^,;]+?)" + _TAIL
 )
-_PARTICIPIAL = re.compile(r"(?:\w+ed|\w+ing|not|so|very|too|written|made|built|held|known|that|to) |[a-z]+$")
-_INVERTED = re.compile(r"^[Tt]he (?P<k>[a-z][\w-]*(?: [a-z][\w-]*){0,2}) of (?P<of>(?:[A-Z][\w.'-]* ?)+|my [\w ]+?) (?P<be>is|was) (?P<x>.+)$")
+_SAID_ON = re.compile(
+    r"today|tonight|this (?:morning|afternoon|evening)", re.I
+)  # learned undated, it would be nonsense
+_PARTICIPIAL = re.compile(r"(?:\w+ly )?(?:\w+ed|\w+ing|not|so|very|too|written|made|built|held|known|that|to) |[a-z]+$")
+_INVERTED = re.compile(
+    r"^[Tt]he (?P<k>[a-z][\w-]*(?: [a-z][\w-]*){0,2}) of (?P<of>[A-Z][\w.'-]*(?: [A-Z][\w.'-]*)*|my [\w ]+?) "
+    r"(?P<be>is|was) (?P<x>.+)$"
+)
 
 
 def relation_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
@@ -210,10 +262,18 @@ def relation_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
         if found and re.search(r"\b(?:is|was|are|were|has|had|will|can)\b", found.groupdict().get("s") or ""):
             continue
         if found and all(_TIMED.search(span or "1") for name, span in found.groupdict().items() if name in {"T", "T2"}):
-            return [slot for rank, (group, rows) in enumerate(slots.items()) for slot in _relation_slot(found, group, rows, voices, 9 - rank)]
+            return [
+                slot
+                for rank, (group, rows) in enumerate(slots.items())
+                for slot in _relation_slot(found, group, rows, voices, 9 - rank)
+            ]
     found = _ATTRIBUTE.fullmatch(sentence)
-    if found and not re.search(rf"\b(?:{'|'.join(STOPS - {'and', 'or'})})\b", found["k"]) and not _PARTICIPIAL.match(found["x"]):
-        rows = ATTRIBUTE_WHO if _is_person(found["x"]) and len(found["x"].split()) > 1 else ATTRIBUTE
+    if (
+        found
+        and not re.search(rf"\b(?:{'|'.join(lists.STOPS - {'and', 'or'})})\b", found["k"])
+        and not _PARTICIPIAL.match(found["x"])
+    ):
+        rows = lists.ATTRIBUTE_WHO if _is_person(found["x"]) and len(found["x"].split()) > 1 else lists.ATTRIBUTE
         return _relation_slot(found, "x", rows, voices, 7)
     return []
 
@@ -221,13 +281,15 @@ def relation_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
 def _relation_slot(found: re.Match[str], group: str, rows: str, voices: list[Voice], score: float) -> list[Slot]:
     spans = found.groupdict()
     answer = (spans.get(group) or "").strip(" ,")
-    if not answer:
+    if not answer or re.match(r"(?:is|was|are|were|has|had)\b", answer):
         return []
     wordings = []
     for voice in voices:
         owner = re.sub(r"'s?$", "", spans.get("own") or "") or spans.get("s") or ""
         nominative, possessive, objective, person = voice.forms(owner) if owner else ("", "", "", "sg")
-        values = {name: voice.text(_lower(span or ""), voice.is_self(owner)) for name, span in spans.items() if name != group}
+        values = {
+            name: voice.text(_lower(span or ""), voice.is_self(owner)) for name, span in spans.items() if name != group
+        }
         values.update({"s": nominative, "s's": possessive, "o": objective} if owner else {})
         usable = " | ".join(row for row in rows.split(" | ") if person != "i" or " of {s}" not in row)
         wordings.append(_rows(usable, values, person))
@@ -236,24 +298,32 @@ def _relation_slot(found: re.Match[str], group: str, rows: str, voices: list[Voi
 
 def _is_person(text: str, base: str = "", context: str = "") -> bool:
     head = re.sub(r",.*", "", text).split("'s ")[-1]
-    nouns = re.split(rf" (?:of|{'|'.join(PREPOSITIONS)}|that|who) ", head)[0]
-    aside = re.split(rf" (?:of|{'|'.join(PREPOSITIONS)}|that|who) ", text.partition(", ")[2])[0]
+    nouns = re.split(rf" (?:of|{'|'.join(lists.PREPOSITIONS)}|that|who) ", head)[0]
+    aside = re.split(rf" (?:of|{'|'.join(lists.PREPOSITIONS)}|that|who) ", text.partition(", ")[2])[0]
     telling = [word for word in nouns.split() if word.islower()] + nouns.split()[-1:] + aside.split()[-1:]
-    if re.match(r"(?:the |a |an )?[\"\d]|(?:The|Project|Operation|Mount|Lake|Fort|Cape) [A-Z]", head):
+    if re.match(r"(?:the |a |an )?[\"\d]", text) or re.match(
+        r"(?:The|Project|Operation|Mount|Lake|Fort|Cape) [A-Z]", head
+    ):
         return False
     if any(_THING.fullmatch(word) for word in telling):
         return False
-    if re.match(r"(?:I|my|who)\b", head) and not re.search(rf"\b(?:{KIN})\b", head):
+    if re.match(r"(?:I|my|who)\b", head) and not re.search(rf"\b(?:{lists.KIN})\b", head):
         return head == "I"
     words = head.split()
-    if re.fullmatch(r"(?!(?:the|a|an|my|his|her|their|our|its) )(?:[a-z][\w-]+ ){1,5}(?:[A-Z][\w.'-]+ ){1,3}[A-Z][\w'-]+", head):
+    if re.fullmatch(
+        r"(?!(?:the|a|an|my|his|her|their|our|its) )(?:[a-z][\w-]+ ){1,5}(?:[A-Z][\w.'-]+ ){1,3}[A-Z][\w'-]+", nouns
+    ):
         return True
     named = re.search(r"\b[A-Z]", head)
-    if re.search(r"\bwho\b", text) or _PERSON.search(nouns if named else (nouns.split() or [""])[-1]) or (context and re.search(r"\b(?:he|she|his|her|him|himself|herself)\b", context)):
+    if (
+        re.search(r"\bwho\b", text)
+        or _PERSON.search(nouns if named else (nouns.split() or [""])[-1])
+        or (named and context and re.search(r"\b(?:he|she|his|her|him|himself|herself)\b", context))
+    ):
         return True
-    return (len(words) in {2, 3, 4} and all(word[:1].isupper() or word in {"de", "van", "von", "al"} for word in words)) or (
-        len(words) == 1 and head[:1].isupper() and base in _DOES
-    )
+    return (
+        len(words) in {2, 3, 4} and all(word[:1].isupper() or word in {"de", "van", "von", "al"} for word in words)
+    ) or (len(words) == 1 and head[:1].isupper() and base in _DOES)
 
 
 def _which(answer: str) -> str:
@@ -272,7 +342,17 @@ def _clause_forms(clause: Clause, voice: Voice, subject: str) -> tuple[str, str,
     middle += [clause.adverbs] if clause.adverbs else []
     if clause.auxiliaries:
         first = clause.auxiliaries[0].lower()
-        table = {"am": "is", "is": "is", "are": "is", "was": "was", "were": "was", "have": "has", "has": "has", "do": "does", "does": "does"}
+        table = {
+            "am": "is",
+            "is": "is",
+            "are": "is",
+            "was": "was",
+            "were": "was",
+            "have": "has",
+            "has": "has",
+            "do": "does",
+            "does": "does",
+        }
         if own and first in table:
             first = _agree(table[first], person)
         group = [*middle, *clause.auxiliaries[1:], clause.verb, clause.tail]
@@ -294,7 +374,14 @@ def clause_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     subject, _, aside = clause.subject.partition(", ")
     if " and " in aside and not re.match(r"(?:who|which|whose|an?|the|\w+ed)\b", aside):
         subject = clause.subject
-    if re.search(r"\b(?:what|I [a-z])", subject) or subject.split()[0].lower() in _HOLLOW or ":" in subject or (subject == "I" and clause.base in _MUSING) or len(subject.split()) > 14:
+    if (
+        not subject
+        or re.search(r"\b(?:what|I [a-z])", subject)
+        or subject.split()[0].lower() in _HOLLOW
+        or ":" in subject
+        or (subject == "I" and clause.base in _MUSING)
+        or len(subject.split()) > 14
+    ):
         return []
     slots: list[Slot] = []
     for i, chunk in enumerate(clause.chunks):
@@ -302,7 +389,11 @@ def clause_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
         if score > 0:
             rows = tuple(_chunk_rows(clause, voice, subject, i) for voice in voices)
             slots.append(Slot(score, chunk.text, rows))
-    if subject.lower() not in {"i", "we"} and not any(voice.is_self(subject) for voice in voices) and len(subject.split()) <= 9:
+    if (
+        subject.lower() not in {"i", "we"}
+        and not any(voice.is_self(subject) for voice in voices)
+        and len(subject.split()) <= 9
+    ):
         slots += _subject_slot(clause, voices, subject, sentence)
     return slots
 
@@ -310,20 +401,36 @@ def clause_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
 def _score(chunk: Chunk, clause: Clause, subject: str) -> float:
     words = chunk.text.split()
     copula = not clause.verb
-    content = [word for word in words if word.lower().strip(",") not in _VAGUE and word.lower() not in DETERMINERS]
+    content = [
+        word for word in words if word.lower().strip(",") not in _VAGUE and word.lower() not in lists.DETERMINERS
+    ]
     limit = 8 if chunk.kind in {"time", "place", "prepositional", "agent"} else 12
-    if not content or len(words) > limit or chunk.kind == "set" or re.fullmatch(r"\w+ times", chunk.text) or words[-1].lower() in STOPS | DETERMINERS | {"of"}:
+    if (
+        not content
+        or len(words) > limit
+        or chunk.kind == "set"
+        or re.fullmatch(r"\w+ times", chunk.text)
+        or words[-1].lower() in lists.STOPS | lists.DETERMINERS | {"of"}
+    ):
         return 0
-    if re.match(r"(?:it|them|him|me|us|you|this|that|these|those|himself|herself|themselves|myself|something|anything|no|"
-                r"each|any|my best|an? (?:bit|lot)|some (?:issues|trouble|advice|tips))\b", chunk.text):  # fmt: skip
+    if re.match(
+        r"(?:it|them|him|me|us|you|this|that|these|those|himself|herself|themselves|myself|something|anything|no|"
+        r"each|any|my best|an? (?:bit|lot)|some (?:issues|trouble|advice|tips))\b",
+        chunk.text,
+    ):
         return 0
     if copula and subject == "I" and not re.match(r"(?:an?|the)\b|[A-Z]", chunk.text):
         return 0
-    if chunk.kind == "object" and clause.base in FEELING and clause.verb and not re.match(r"(?:an?|the|my|our|[A-Z\d\"$]|\w+s\b)", chunk.text):
+    if (
+        chunk.kind == "object"
+        and clause.base in lists.FEELING
+        and clause.verb
+        and not re.match(r"(?:an?|the|my|our|[A-Z\d\"$]|\w+s\b)", chunk.text)
+    ):
         return 0
     if chunk.kind == "time" and chunk.prep == "before":
         return 0
-    if chunk.kind == "purpose" and (clause.base in ORDERING or chunk is clause.chunks[0]):
+    if chunk.kind == "purpose" and (clause.base in lists.ORDERING or chunk is clause.chunks[0]):
         return 0
     if clause.base == "say" and chunk is not clause.chunks[0]:
         return 0
@@ -334,25 +441,64 @@ def _score(chunk: Chunk, clause: Clause, subject: str) -> float:
             return 0
         if re.match(r"(?:those|that|how|if|whether|so|as|such|too|more|less|very|not|to)\b", chunk.text):
             return 0
-        if chunk.kind == "prepositional" and not re.match(r"(?:the|a|an|my|our|[\"A-Z$\d])|two|three|four|five", chunk.text) and len(words) > 2:
+        if (
+            chunk.kind == "prepositional"
+            and not re.match(r"(?:the|a|an|my|our|[\"A-Z$\d])|two|three|four|five", chunk.text)
+            and len(words) > 2
+        ):
             return 0
-        if chunk.kind == "prepositional" and chunk.prep in {"like", "despite", "without", "within", "than", "per", "before", "after", "under", "over"}:
+        if chunk.kind == "prepositional" and chunk.prep in {
+            "like",
+            "despite",
+            "without",
+            "within",
+            "than",
+            "per",
+            "before",
+            "after",
+            "under",
+            "over",
+        }:
             return 0
         if chunk.kind == "prepositional" and copula:
             return 0
-    score = {"agent": 9, "price": 8, "time": 7, "place": 7, "duration": 6, "age": 8, "object": 6.5, "prepositional": 4.5, "because": 3, "purpose": 2.5}[chunk.kind]
+    score = {
+        "agent": 9,
+        "price": 8,
+        "time": 7,
+        "place": 7,
+        "duration": 6,
+        "age": 8,
+        "object": 6.5,
+        "prepositional": 4.5,
+        "because": 3,
+        "purpose": 2.5,
+    }[chunk.kind]
     score += 0.6 * bool(re.search(r"[A-Z]|\d", chunk.text))
-    if chunk.kind == "object" and copula and subject != "I" and re.match(r"the (?:\S+ )?(?:first|only|last|\S+est|most)\b", chunk.text):
+    if (
+        chunk.kind == "object"
+        and copula
+        and subject != "I"
+        and re.match(r"the (?:\S+ )?(?:first|only|last|\S+est|most)\b", chunk.text)
+    ):
         return 0
     if chunk.kind == "object" and copula:
         if len(words) == 1 and chunk.text.islower() and len(clause.chunks) > 1:
             return 0
         score = 5.5 if re.match(r"(?:an?|the|one)\b", chunk.text) or len(content) > 1 else 4
-    if chunk.kind == "purpose" and (copula or (clause.passive and clause.base not in {"use", "build", "design", "make"}) or re.match(r"to (?:be|have)\b", chunk.text)):
+    if chunk.kind == "purpose" and (
+        copula
+        or (clause.passive and clause.base not in {"use", "build", "design", "make"})
+        or re.match(r"to (?:be|have)\b", chunk.text)
+    ):
         return 0
     if subject == "I" and clause.base in _PLANNING:
         score = score - 3 if chunk.kind == "object" else 0
     return score
+
+
+def _join(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
 
 
 def _chunk_rows(clause: Clause, voice: Voice, subject: str, at: int) -> tuple[str, ...]:
@@ -360,12 +506,23 @@ def _chunk_rows(clause: Clause, voice: Voice, subject: str, at: int) -> tuple[st
     own = voice.is_self(subject)
     nominative = voice.forms(subject)[0]
     aux, inner, finite = _clause_forms(clause, voice, subject)
-    person = chunk.kind in {"agent", "prepositional", "object"} and _is_person(chunk.text, chunk.prep or (clause.base if clause.base in _MEETS else "")) and clause.verb != ""
+    person = (
+        chunk.kind in {"agent", "prepositional", "object"}
+        and _is_person(chunk.text, chunk.prep or (clause.base if clause.base in _MEETS else ""))
+        and clause.verb != ""
+    )
     wh = "who" if person else "what"
     keep = [k for j, k in enumerate(clause.chunks) if j == at or (k.kind != "because" and (j < 3 or k.kind == "time"))]
     stranded, dropped, echo = [], [], []
-    gap = {"time": "when", "place": "where", "price": "for how much", "duration": "for how long", "age": "at what age",
-           "because": "because of what", "purpose": "for what purpose"}.get(chunk.kind)  # fmt: skip
+    gap = {
+        "time": "when",
+        "place": "where",
+        "price": "for how much",
+        "duration": "for how long",
+        "age": "at what age",
+        "because": "because of what",
+        "purpose": "for what purpose",
+    }.get(chunk.kind)
     for k in keep:
         if k is chunk:
             stranded.append(k.prep if gap is None else "")
@@ -375,12 +532,11 @@ def _chunk_rows(clause: Clause, voice: Voice, subject: str, at: int) -> tuple[st
             stranded.append(text)
             dropped.append(text)
             echo.append(text)
-    join = lambda *parts: " ".join(part for part in parts if part)  # noqa: E731
-    pied = join(aux, nominative, inner, *dropped)
+    pied = _join(aux, nominative, inner, *dropped)
     values = {
-        "D": join(aux, nominative, inner, *stranded),
-        "I": join(nominative, finite, *stranded),
-        "E": join(nominative, finite, *echo),
+        "D": _join(aux, nominative, inner, *stranded),
+        "I": _join(nominative, finite, *stranded),
+        "E": _join(nominative, finite, *echo),
         "P": chunk.prep or "in",
         "wh": wh,
         "Wh": wh,
@@ -392,16 +548,20 @@ def _chunk_rows(clause: Clause, voice: Voice, subject: str, at: int) -> tuple[st
     }
     if not clause.verb and chunk.kind == "object":
         who = "who" if _is_person(clause.subject) and chunk.text[:1].isupper() else "what"
-        return _rows(FAMILIES["complement"], values | {"wh": who, "Wh": who, "be": finite if not clause.adverbs else aux})
+        return _rows(
+            lists.FAMILIES["complement"], values | {"wh": who, "Wh": who, "be": finite if not clause.adverbs else aux}
+        )
     if chunk.kind == "agent":
-        values["D"], values["I"] = pied, join(nominative, finite, *dropped)
+        values["D"], values["I"] = pied, _join(nominative, finite, *dropped)
         if clause.auxiliaries in {("was",), ("were",)} and not clause.negation:
-            values["Who_active"] = join(wh, clause.adverbs, past_form(clause.verb), nominative, *dropped)
-        rows = FAMILIES["agent"].replace("{Wh} {D} by? | ", "") if dropped else FAMILIES["agent"]
+            values["Who_active"] = _join(wh, clause.adverbs, past_form(clause.verb), nominative, *dropped)
+        rows = lists.FAMILIES["agent"].replace("{Wh} {D} by? | ", "") if dropped else lists.FAMILIES["agent"]
         return _rows(rows, values)
-    rows = FAMILIES[chunk.kind]
+    rows = lists.FAMILIES[chunk.kind]
     return tuple(
-        text for row in rows.split(" | ") if (text := _fill(row.strip(), values | ({"D": pied} if row.strip().startswith("{P}") else {})))
+        asked
+        for row in rows.split(" | ")
+        if (asked := _fill(row.strip(), values | ({"D": pied} if row.strip().startswith("{P}") else {})))
     )
 
 
@@ -415,55 +575,87 @@ def _subject_slot(clause: Clause, voices: list[Voice], subject: str, sentence: s
     for voice in voices:
         _, _, finite = _clause_forms(clause, voice, subject)
         rest = " ".join(voice.text(str(chunk)) for chunk in chunks)
-        values = {"wh": wh, "Wh": wh, "was": "was" if clause.past else "is", "Which": "which person" if person else "what exactly"}
+        values = {
+            "wh": wh,
+            "Wh": wh,
+            "was": "was" if clause.past else "is",
+            "Which": "which person" if person else "what exactly",
+        }
         definite = not clause.verb and re.match(r"(?:the|[A-Z][\w ]*'s) ", chunks[0].text)
         if not clause.verb and not definite and len(chunks[0].text.split()) < 4:
             return []
         if definite:
-            wordings.append(_rows(FAMILIES["definite"], values | {"be": finite, "Y": rest}))
+            wordings.append(_rows(lists.FAMILIES["definite"], values | {"be": finite, "Y": rest}))
             continue
         values["V"] = f"{finite} {rest}"
         thing = chunks[0]
-        if clause.past and not clause.auxiliaries and clause.verb and thing.kind == "object" and not clause.tail and not clause.negation:
+        if (
+            clause.past
+            and not clause.auxiliaries
+            and clause.verb
+            and thing.kind == "object"
+            and not clause.tail
+            and not clause.negation
+        ):
             others = " ".join(voice.text(str(chunk)) for chunk in chunks[1:])
             be = _agree("was", voice.forms(thing.text)[3])
             if clause.base not in {"have", "become", "say", "cost", "weigh"}:
                 values["By"] = f"{thing.text} {be} {participle(clause.verb)} by {'whom' if person else 'what'} {others}"
-        wordings.append(_rows(FAMILIES["subject"], values))
-    score = 7.2 if not clause.verb and re.match(r"(?:the|[A-Z][\w ]*'s) ", chunks[0].text) else 5.8 if subject[:1].isupper() else 5
+        wordings.append(_rows(lists.FAMILIES["subject"], values))
+    score = (
+        7.2
+        if not clause.verb and re.match(r"(?:the|[A-Z][\w ]*'s) ", chunks[0].text)
+        else 5.8
+        if subject[:1].isupper()
+        else 5
+    )
     return [Slot(score, subject, tuple(wordings))]
 
 
 def cloze(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     """The last telling span of a sentence, blanked out."""
     text = sentence.strip(" .!")
-    spans = [found.group() for found in re.finditer(r"[$€£]?\d[\d,.:]*(?: ?[ap]m)?\b|(?:[A-Z][\w'-]+)(?: [A-Z][\w'-]+)*", text) if found.start() > 0]
+    spans = [
+        found.group()
+        for found in re.finditer(r"[$€£]?\d[\d,.:]*(?: ?[ap]m)?\b|(?:[A-Z][\w'-]+)(?: [A-Z][\w'-]+)*", text)
+        if found.start() > 0
+    ]
     words = text.split()
     if not spans:
         tail = words[-3:]
-        while len(tail) > 1 and tail[0].lower().strip(",") in PREPOSITIONS | DETERMINERS | ADVERBS | STOPS | {"of", "to", "is"}:
+        while len(tail) > 1 and tail[0].lower().strip(
+            ","
+        ) in lists.PREPOSITIONS | lists.DETERMINERS | lists.ADVERBS | lists.STOPS | {
+            "of",
+            "to",
+            "is",
+        }:
             tail = tail[1:]
         spans = [" ".join(tail)] if len(words) > len(tail) else []
     if not spans or spans[-1].lower() in _VAGUE or len(words) > 40:
         return []
     before, _, after = text.rpartition(spans[-1])
-    wordings = tuple(_rows(CLOZE, {"gap": f"{voice.text(before)}___{voice.text(after)}"}) for voice in voices)
+    wordings = tuple(_rows(lists.CLOZE, {"gap": f"{voice.text(before)}___{voice.text(after)}"}) for voice in voices)
     return [Slot(1, spans[-1], wordings)]
 
 
 def _statements(text: str) -> Iterator[str]:
     """What is stated in a text; questions, greetings and requests are left out."""
     for sentence in sentences(normalise(text)):
-        if sentence.rstrip('"\')').endswith("?"):
+        if len(sentence) > _LONGEST or sentence.rstrip("\"')").endswith("?"):
             continue
         for piece in _JOINT.split(sentence):
             opened = _OPENER.sub("", piece).strip()
             words = opened.split()
             if len(words) < 2 or (_EMPTY.match(opened) and len(words) < 4) or not re.search(r"\w", opened):
                 continue
-            if re.match(r"(?:can|could|would|do|does|what|how|please|let|thanks?|thank|tell|give|show|recommend|remind|if)\b", opened, re.I):
+            if re.match(
+                r"(?:can|could|would|do|does|what|how|please|let|thanks?|thank|tell|give|show|recommend|remind|if)\b",
+                opened,
+                re.I,
+            ):
                 continue
-            if words[0].lower() in BASES and words[1].lower() in {"me", "us", "it", "the", "a", "you", "your"}:
+            if words[0].lower() in lists.BASES and words[1].lower() in {"me", "us", "it", "the", "a", "you", "your"}:
                 continue
             yield opened
 
@@ -482,13 +674,19 @@ def _voices(statement: str, fact: Fact) -> list[Voice]:
 def _pairs(slot: Slot, voices: list[Voice], fact: Fact) -> list[QAPair]:
     """At most eight wordings: a voice alone gives all of them, two voices share them."""
     chosen: dict[str, QAPair] = {}
+    answer = render_date(fact) if _SAID_ON.fullmatch(slot.answer) else slot.answer
     for voice, rows in zip(voices, slot.wordings, strict=True):
         if voice.kind == "third" and len(rows) > 4:
             rows = (rows[0], rows[3], rows[4], *rows)
         taken, limit = 0, (_PLAIN if len(voices) == 1 else _FIRST if voice.kind == "first" else _THIRD)
         for row in rows:
-            pair = QAPair(question=row, answer=slot.answer)
-            if taken < limit and question_key(row) not in chosen and supported(pair, fact) and not re.search(r"\b(?:I|me) I\b", row):
+            pair = QAPair(question=row, answer=answer)
+            if (
+                taken < limit
+                and question_key(row) not in chosen
+                and supported(pair, fact)
+                and not re.search(r"\b(?:I|me) I\b", row)
+            ):
                 chosen[question_key(row)] = pair
                 taken += 1
     return list(chosen.values()) if len(chosen) >= PHRASINGS else []
@@ -527,7 +725,11 @@ class RuleWriter:
                 if statement.split()[0].lower() in _HOLLOW - {"he", "she", "one"} and len(statements) > 1:
                     continue
                 voices = _voices(statement, fact)
-                blanks = [s for s in cloze(statement, voices) if len(sentences(fact.text)) == 1 or re.search(r"[A-Z\d]", s.answer)]
+                blanks = [
+                    s
+                    for s in cloze(statement, voices)
+                    if len(sentences(fact.text)) == 1 or re.search(r"[A-Z\d]", s.answer)
+                ]
                 found += [(0.0, 0, pairs) for slot in blanks if (pairs := _pairs(slot, voices, fact))][:1]
                 if found:
                     break

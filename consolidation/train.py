@@ -115,7 +115,7 @@ def train(
             logprobs = base.answer_logprobs(batch, slot)
             recalled += sum(bool((values > _RECALLED).all()) for values in logprobs)
             loss = -torch.cat(logprobs).mean()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             _adam_step(slot.vector, state, trained.steps, recipe, total)
             trained.steps += 1
             losses.append(float(loss.detach()))

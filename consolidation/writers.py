@@ -138,7 +138,9 @@ def _content(message: Any) -> str:
     if not isinstance(content, Sequence):
         raise TypeError("a reply without text")
     return "".join(
-        block if isinstance(block, str) else str(block.get("text", "")) for block in content if isinstance(block, str | Mapping)
+        block if isinstance(block, str) else str(block.get("text", ""))
+        for block in content
+        if isinstance(block, str | Mapping)
     )
 
 
@@ -162,8 +164,9 @@ def as_writer(source: object | None) -> NamedWriter:
         return NamedWriter(name, _ModelWriter(name, lambda prompt: _content(model.invoke(prompt))))
     if hasattr(model, "complete") and hasattr(model, "metadata"):
         return NamedWriter(name, _ModelWriter(name, lambda prompt: str(model.complete(prompt).text)))
-    if callable(model):
-        return NamedWriter(name, model)
+    if callable(source):
+        written: Writer = model
+        return NamedWriter(name, written)
     raise InvalidInput(
         "The question writer cannot be used",
         type(source).__name__,
@@ -190,9 +193,7 @@ def write(fact: Fact, writer: Writer | None = None) -> list[QAPair]:
     return list(kept.values())
 
 
-def split_heldout(
-    pairs: Sequence[QAPair], *, per_answer: int = 2, seed: int
-) -> tuple[list[QAPair], list[QAPair]]:
+def split_heldout(pairs: Sequence[QAPair], *, per_answer: int = 2, seed: int) -> tuple[list[QAPair], list[QAPair]]:
     """Trained and held-out pairs, split within the wordings of each answer.
 
     Args:

@@ -30,7 +30,9 @@ from slowwave.settings import Settings
 from slowwave.types import Answer, Message, ModuleUse, ScoredFact, Source
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
 __all__ = ["AnswerStream", "Answerer", "Request"]
 
@@ -99,7 +101,7 @@ class AnswerStream:
 
 
 class Answerer:
-    """Answers for every user of one memory, with one slot on the shared base model."""
+    """Answers for every user of one memory, on the shared base model."""
 
     def __init__(
         self, base: BaseModel, store: AdapterStore, facts: FactStore, recall: Recall, embedder: Embedder, settings: Settings
@@ -111,11 +113,10 @@ class Answerer:
         self._embedder = embedder
         self._settings = settings
         self._shape = base.shape(settings.rank)
-        self._slot = base.slot(self._shape)
-        self._written: tuple[object, ...] | None = None
         self._lock = threading.RLock()
+        """Guards the caches; never held while text is generated."""
         self._vectors: OrderedDict[str, torch.Tensor] = OrderedDict()
-        self._merged: OrderedDict[tuple[object, ...], torch.Tensor] = OrderedDict()
+        self._merged: OrderedDict[tuple[object, ...], Slot] = OrderedDict()
         self._routers: dict[str, tuple[tuple[int, int], Router, dict[str, Manifest]]] = {}
 
     def forget(self) -> None:
@@ -124,8 +125,6 @@ class Answerer:
             self._vectors.clear()
             self._merged.clear()
             self._routers.clear()
-            self._written = None
-            self._slot.write(self._slot.vector.new_zeros(self._shape.size))
 
     def stream(self, request: Request) -> Iterator[str | Answer]:
         """Yield the pieces of the answer's text, and last the answer itself."""
@@ -142,19 +141,15 @@ class Answerer:
         strict = memory_used and self._settings.strict
         words = _Grounding(evidence.sources, request.question) if strict else None
         text, last = "", Generated(prompt_tokens=len(prompt.ids))
-        # One slot, so one answer of this memory at a time: nobody may write another module under a running answer.
-        with self._lock:
-            slot = self._fill(request.user_id, evidence)
-            limit = request.max_tokens or self._settings.max_new_tokens
-            for piece, last in self.base.stream(
-                prompt, limit, slot, temperature=request.temperature, stop=request.stop
-            ):
-                if words is None:
-                    text += piece
-                    yield piece
-                elif ready := words.release(last.text):
-                    text += ready
-                    yield ready
+        slot = self._slot(request.user_id, evidence)
+        limit = request.max_tokens or self._settings.max_new_tokens
+        for piece, last in self.base.stream(prompt, limit, slot, temperature=request.temperature, stop=request.stop):
+            if words is None:
+                text += piece
+                yield piece
+            elif ready := words.release(last.text):
+                text += ready
+                yield ready
         if words is not None:
             rest = words.finish(last.text, nothing_said=not text)
             text += rest
@@ -194,7 +189,7 @@ class Answerer:
             if one.base.sha256 == self.base.ref.sha256 and one.rank == self._shape.rank
         }
         rows: list[RouteRow] = []
-        vectors: list[torch.Tensor | object] = []
+        vectors: list[NDArray[np.float32]] = []
         for manifest in manifests.values():
             known = self._store.question_vectors(manifest.id, self._embedder.name)
             if known is None or len(known) != len(manifest.questions):
@@ -205,37 +200,40 @@ class Answerer:
             texts = {fact.id: fact.text for fact in self._facts.live(user_id) if fact.id in stored}
             rows += [RouteRow(text, key_, manifest.id) for key_, text in texts.items()]
             vectors += [stored[key_] for key_ in texts]
-        matrix = np.stack(vectors) if vectors else np.zeros((0, 1), dtype=np.float32)  # type: ignore[arg-type]
+        matrix = np.stack(vectors) if vectors else np.zeros((0, 1), dtype=np.float32)
         router = Router(rows, matrix)
         self._routers[user_id] = (key, router, manifests)
         return router, manifests
 
     # -- the slot --------------------------------------------------------------------------------------------------
 
-    def _fill(self, user_id: str, evidence: Evidence) -> Slot | None:
-        """Write the route into the slot; None if no module takes part."""
+    def _slot(self, user_id: str, evidence: Evidence) -> Slot | None:
+        """A slot that holds the merged route; None if no module takes part.
+
+        The merged vector is cached and never written again, so any number of answers can use it at the same time.
+        """
         route = evidence.route.modules
         if not route:
             return None
-        strength = self._settings.adapter_scale if evidence.facts else 1.0
         key = (user_id, tuple((name, round(weight, 2)) for name, weight in route), self._store.version)
-        if self._written != (key, strength):
+        with self._lock:
             if key not in self._merged:
-                self._merged[key] = self._merge(user_id, route)
+                vector = self._merge(user_id, route)
+                if vector is None:
+                    return None
+                self._merged[key] = self.base.slot(self._shape, vector)
                 while len(self._merged) > _CACHED:
                     self._merged.popitem(last=False)
             self._merged.move_to_end(key)
-            self._slot.write(self._merged[key], strength)
-            self._written = (key, strength)
-        return self._slot
+            return self._merged[key].at(self._settings.adapter_scale if evidence.facts else 1.0)
 
-    def _merge(self, user_id: str, route: Sequence[tuple[str, float]]) -> torch.Tensor:
+    def _merge(self, user_id: str, route: Sequence[tuple[str, float]]) -> torch.Tensor | None:
         import torch
 
         loaded = [(self._vector(user_id, name), weight) for name, weight in route]
         some = [(vector, weight) for vector, weight in loaded if vector is not None]
         if not some:
-            return torch.zeros(self._shape.size)
+            return None
         vectors = torch.stack([vector for vector, _ in some])  # (k, n)
         weights = torch.tensor([weight for _, weight in some])
         return merge(vectors, weights / weights.sum(), "ties")
@@ -274,7 +272,9 @@ class Answerer:
 def _source(unknown: bool, facts: bool, modules: bool) -> Source:
     if unknown:
         return "unknown"
-    return {(True, True): "both", (True, False): "facts", (False, True): "modules", (False, False): "base"}[facts, modules]
+    if facts and modules:
+        return "both"
+    return "facts" if facts else "modules" if modules else "base"
 
 
 class _Grounding:

@@ -197,6 +197,12 @@ def _run(function: Callable[..., int], shared: Mapping[str, Any], own: Mapping[s
             kind, message, code = type(error).__name__, " ".join(str(error).split()), FAILED
         except KeyboardInterrupt:
             kind, message, code = "Interrupted", "Interrupted; what was finished is kept.", INTERRUPTED
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:  # a program that reads the document wants one for our own mistakes too
+            logging.getLogger(__name__).debug("an unexpected error", exc_info=True)
+            kind, code = type(error).__name__, FAILED
+            message = f"Unexpected {kind}: {' '.join(str(error).split())} (run with --verbose for the whole story)"
         if as_json:
             out.write(json.dumps({"error": kind, "message": message}, ensure_ascii=False) + "\n")
         else:
@@ -554,13 +560,22 @@ def demo(
     from slowwave.demo import run
 
     _fetch(call, base=True, embedder=True)
-    with contextlib.redirect_stdout(sys.stderr) if call.json else contextlib.nullcontext():
-        result: dict[str, Any] = run(quick=quick, out=out, settings=call.settings)
+    with call.progress() as progress:
+        result: dict[str, Any] = run(quick=quick, out=out, settings=call.settings, progress=progress)
     if call.json:
         call.document(result)
     else:
-        call.table(("what", "result"), [(name, value) for name, value in result.items() if not isinstance(value, list)])
+        call.table(("what", "result"), _flat(result))
     return DONE if result["ok"] else FAILED
+
+
+def _flat(result: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """The plain values of a result, and of its parts; lists and settings are for programs."""
+    for name, value in result.items():
+        if isinstance(value, str | int | float):
+            yield name, value
+        elif isinstance(value, dict) and name not in {"settings", "night"}:
+            yield from ((f"{name}: {part}", one) for part, one in value.items() if isinstance(one, str | int | float))
 
 
 # -- reading what people give -----------------------------------------------------------------------------------------

@@ -14,10 +14,12 @@ SlowwaveError
 └── MissingExtra        (ImportError)      an optional dependency is not installed
 
 Rules for a new one: subclass SlowwaveError and the nearest stdlib error, take the offending values as positional
-arguments (so that it pickles), word itself in ``__str__``, and end with what to do about it.
+arguments, keep them as attributes (so that it pickles), word itself in ``__str__``, and end with what to do about it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 __all__ = [
     "BaseMismatch",
@@ -37,6 +39,16 @@ __all__ = [
 
 class SlowwaveError(Exception):
     """The base of every error that Slowwave raises on purpose."""
+
+    def __reduce__(self) -> tuple[Callable[..., SlowwaveError], tuple[type[SlowwaveError], dict[str, object]]]:
+        # The stdlib's way calls the class with `args`, which an OSError with its own __init__ leaves empty.
+        return _revive, (type(self), self.__dict__)
+
+
+def _revive(kind: type[SlowwaveError], values: dict[str, object]) -> SlowwaveError:
+    error = kind.__new__(kind)
+    error.__dict__.update(values)
+    return error
 
 
 class InvalidInput(SlowwaveError, ValueError):

@@ -200,7 +200,10 @@ class FactStore:
 
     def close(self) -> None:
         """Let go of the files."""
-        self._client.close()
+        # Chroma counts the openers of a folder; its public client type does not show the method.
+        close = getattr(self._client, "close", None)
+        if callable(close):
+            close()
 
     # -- inside --------------------------------------------------------------------------------------------------
 

@@ -75,6 +75,8 @@ class Memory:
         except BaseException:
             self._lock.release()
             raise
+        with _opening:
+            _shared[self.folder] = self
 
     @classmethod
     def shared(cls, folder: str | Path = "slowwave-memory", **options: Any) -> Memory:

@@ -1,7 +1,7 @@
 """The base model: one per process, shared by every memory, with a slot into which a merged route is written.
 
-The slot is attached by hooks that look for it in a context variable of the running thread: a night can train one slot
-while an answer is generated with another, on the same weights, and nothing has to be copied or restored.
+A slot is attached by hooks that look for it in a context variable, for the length of one forward pass: a night can train
+one slot while answers are generated with others, on the same weights, and nothing is copied, locked or restored.
 """
 
 from __future__ import annotations
@@ -47,10 +47,13 @@ class Slot:
         self._b: list[torch.Tensor] = []
         self.refresh()
 
-    def write(self, vector: torch.Tensor, strength: float = 1.0) -> None:
-        """Put a module, or a merge of modules, of shape (shape.size,) into the slot."""
-        self.vector.copy_(vector)
-        self.strength = strength
+    def at(self, strength: float) -> Slot:
+        """The same vector at another strength; nothing is copied."""
+        if strength == self.strength:
+            return self
+        other = Slot(self.shape, self.vector, self.a)
+        other.strength = strength
+        return other
 
     def refresh(self) -> None:
         """Cut the vector into Bs again; needed before a forward pass whose gradient is wanted."""
@@ -101,9 +104,8 @@ class BaseModel:
         self.tokenizer = tokenizer
         self.ref = ref
         self.device = device
-        self.lock = threading.RLock()
-        """Guards {write slot, generate} of one memory's answering."""
         self.targets = _find_targets(model, ref.name)
+        self._a: dict[SlotShape, list[torch.Tensor]] = {}
         modules = dict(model.named_modules())
         for index, target in enumerate(self.targets):
             modules[target.name].register_forward_hook(_hook(index))
@@ -133,8 +135,9 @@ class BaseModel:
 
         if vector is None:
             vector = torch.zeros(shape.size)
-        a = [matrix.to(self.device, self.model.dtype) for matrix in shape.draw_a()]
-        return Slot(shape, vector.to(self.device), a)
+        if shape not in self._a:
+            self._a[shape] = [matrix.to(self.device, self.model.dtype) for matrix in shape.draw_a()]
+        return Slot(shape, vector.to(self.device), self._a[shape])
 
     @contextmanager
     def _attached(self, slot: Slot | None) -> Iterator[None]:
@@ -338,7 +341,7 @@ def _load(name: str, device: str, dtype: str, progress: Progress) -> BaseModel:
         raise WeightsError(name, str(error).splitlines()[0], remedy) from error
     if not tokenizer.chat_template:
         raise WeightsError(name, "its tokenizer has no chat template", "Take an instruction-tuned model.")
-    model.requires_grad_(False).eval().to(device)
+    model.train(False).requires_grad_(False).to(device)
     logger.info("base model loaded: %s on %s in %s", name, device, dtype)
     return BaseModel(model, tokenizer, BaseRef(name=found.name, sha256=found.sha256), device)
 

@@ -42,7 +42,7 @@ class Settings(BaseModel):
     """LoRA rank of the modules. Rank is rarely the limit; phrasings are."""
     facts_per_module: int = Field(default=64, ge=1, le=1024)
     """The most facts one module carries; a deletion retrains at most this many."""
-    recall_facts: int = Field(default=4, ge=1, le=64)
+    recall_facts: int = Field(default=3, ge=1, le=64)
     """How many facts stand in the prompt of an answer."""
     max_modules: int = Field(default=3, ge=1, le=3)
     """The most modules one answer may merge."""

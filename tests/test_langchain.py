@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -59,12 +60,16 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
             yield memory
 
 
-@pytest.fixture
-def town(engine: Memory) -> Memory:
+def settle(memory: Memory) -> Memory:
     """Five users, each with one fact about where they live."""
     for user in USERS:
-        engine.add(f"I live in the {user} quarter.", user_id=user)
-    return engine
+        memory.add(f"I live in the {user} quarter.", user_id=user)
+    return memory
+
+
+@pytest.fixture
+def town(engine: Memory) -> Memory:
+    return settle(engine)
 
 
 # -- LangChain's own suites ------------------------------------------------------------------------------------------
@@ -188,8 +193,9 @@ WAYS = [
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("given", USERS)
 @pytest.mark.parametrize("kind", ["retriever", "chat"])
-async def test_the_nearest_user_id_wins(town: Memory, way: str, given: str, kind: str) -> None:
+async def test_the_nearest_user_id_wins(fake: FakeMemory, way: str, given: str, kind: str) -> None:
     # ana is the argument, bob the constructor's, cleo and dan are in the configuration; each case drops the nearer.
+    town = settle(cast(Memory, fake))
     left = USERS[USERS.index(given) :]
     pinned: dict[str, Any] = {"user_id": "bob"} if "bob" in left else {}
     config: RunnableConfig = {}
@@ -512,3 +518,21 @@ def test_without_langchain_the_error_names_the_extra(monkeypatch: pytest.MonkeyP
     monkeypatch.delitem(sys.modules, "slowwave.integrations.langchain")
     with pytest.raises(MissingExtra, match=r"slowwave\[langchain\]"):
         import slowwave.integrations.langchain  # noqa: F401
+
+
+# -- examples --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("langchain_retriever.py", "bob: I'm allergic to cats."),
+        ("langchain_chat.py", "you said: I'm allergic to peanuts."),
+    ],
+)
+def test_examples_run(name: str, words: str, tiny_model: str) -> None:
+    script = Path(__file__).parent.parent / "examples" / name
+    chosen = {"SLOWWAVE_MODEL": tiny_model, "SLOWWAVE_EMBEDDER": "hash:256"}
+    done = subprocess.run([sys.executable, str(script)], env=os.environ | chosen, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert words in done.stdout

@@ -1,0 +1,689 @@
+"""The command line: every verb, every exit code, and nothing but the document on standard output."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from fakes import FakeMemory
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+import slowwave.memory as real
+from slowwave import cli, weights
+from slowwave.adapters_store.manifest import ModuleInfo
+from slowwave.errors import FactNotFound, InvalidInput, MemoryLocked, WeightsError
+from slowwave.settings import Settings
+from slowwave.types import Fact, FactReport, Message, ModuleReport, NightReport, Progress, no_progress
+
+THEN = datetime(2026, 11, 21, 3, tzinfo=UTC)
+
+
+class NightMemory(FakeMemory):
+    """The fake, with nights, and with facts that outlive it as they do on disk."""
+
+    kept: ClassVar[dict[Path, dict[str, Fact]]] = {}
+    settled: ClassVar[set[str]] = set()
+    noise: ClassVar[str] = ""
+
+    def __init__(self, folder: str | Path, *, settings: Settings) -> None:
+        super().__init__(folder, settings=settings)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._facts = self.kept.setdefault(self.folder, {})
+        self.scheduled = False
+        self.next_night = THEN
+
+    def consolidate(self, *, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
+        if self.noise:
+            print(self.noise)  # noqa: T201 - a library that does not behave
+        recent = [fact for fact in self.get_all(user_id=user_id) if fact.id not in self.settled]
+        for done, fact in enumerate(recent, start=1):
+            progress("train", done, len(recent))
+            self.settled.add(fact.id)
+        reports = [FactReport(fact_id=f.id, user_id=f.user_id, status="settled", recall=1.0) for f in recent]
+        module = ModuleReport(
+            module_id="m" * 24,
+            user_id="ada",
+            facts=len(recent),
+            published=True,
+            steps=10,
+            train_seconds=2.0,
+            final_loss=0.1,
+        )
+        return NightReport(
+            night_id="n1",
+            started_at=THEN,
+            seconds={"train": 2.0},
+            facts=tuple(reports),
+            modules=(module,) if recent else (),
+        )
+
+    def settled_ids(self, *, user_id: str | None = None) -> frozenset[str]:
+        return frozenset(fact.id for fact in self.get_all(user_id=user_id) if fact.id in self.settled)
+
+    def modules(self, *, user_id: str | None = None) -> list[ModuleInfo]:
+        known = self.settled_ids(user_id=user_id)
+        info = ModuleInfo(
+            id="m" * 24, user_id="ada", facts=len(known), questions=9, recall=0.9, created_at=THEN,
+            size_bytes=1_500_000, base="tiny",
+        )  # fmt: skip
+        return [info] if known else []
+
+    def start(self, schedule: str = "0 3 * * *") -> None:
+        if schedule.count(" ") != 4:
+            raise InvalidInput("Bad schedule", schedule, "Give five cron fields.")
+        self.scheduled = True
+
+    def stop(self) -> None:
+        self.scheduled = False
+
+
+def install(replace: Callable[[Any, str, Any], None], modules: Callable[[str, Any], None]) -> None:
+    """Put the fake where the command line looks for the memory, and weights that are always there."""
+    module = types.ModuleType("slowwave.memory")
+    module.Memory = NightMemory  # type: ignore[attr-defined]
+    modules("slowwave.memory", module)
+
+    def there(name: str, progress: Progress = no_progress) -> weights.Weights:
+        progress(f"download {name}", 1, 1)
+        return weights.Weights(name, Path(), "", "folder")
+
+    replace(weights, "base_model", there)
+    replace(weights, "embedder", there)
+
+
+@pytest.fixture(autouse=True)
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[NightMemory]:
+    install(monkeypatch.setattr, lambda name, module: monkeypatch.setitem(sys.modules, name, module))
+    monkeypatch.setattr(NightMemory, "kept", {})
+    monkeypatch.setattr(NightMemory, "settled", set())
+    monkeypatch.setattr(NightMemory, "_open", {})
+    monkeypatch.chdir(tmp_path)
+    for name in ("SLOWWAVE_FOLDER", "SLOWWAVE_USER"):
+        monkeypatch.delenv(name, raising=False)
+    return NightMemory
+
+
+def run(*words: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(cli.app, list(words), input=stdin, catch_exceptions=False)
+
+
+def document(*words: str, stdin: str | None = None, code: int = 0) -> Any:
+    """The one JSON document that a command prints."""
+    result = run(*words, "--json", stdin=stdin)
+    assert result.exit_code == code, result.stdout + result.stderr
+    return json.loads(result.stdout)
+
+
+def texts(*words: str) -> list[str]:
+    return [fact["text"] for fact in document("facts", *words)["facts"]]
+
+
+# -- add --------------------------------------------------------------------------------------------------------------
+
+
+def test_words_without_quotes_are_one_fact_and_quoted_ones_are_several() -> None:
+    assert run("add", "I", "like", "tea").stdout == "Remembered 1 fact of default.\n"
+    assert run("add", "I live in Lisbon.", "I work as a nurse.").stdout == "Remembered 2 facts of default.\n"
+    assert texts() == ["I like tea", "I live in Lisbon.", "I work as a nurse."]
+
+
+def test_lines_of_a_file_are_facts_with_the_file_as_source(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("\ufeffI like tea.\n\n  # I live in Lisbon.  \n", encoding="utf-8")
+    (tmp_path / "about.md").write_text(
+        "# Me\n\n- I have a cat.\n* I sing.\n2. I run.\n---\nI read.\n", encoding="utf-8"
+    )
+    facts = document("add", "notes.txt", "about.md", "--date", "2026-11-20", "--meta", "topic=me")["facts"]
+    assert [fact["text"] for fact in facts] == [
+        "I like tea.", "# I live in Lisbon.", "I have a cat.", "I sing.", "I run.", "I read."
+    ]  # fmt: skip
+    assert [fact["source"] for fact in facts] == ["notes.txt"] * 2 + ["about.md"] * 4
+    assert {fact["said_at"] for fact in facts} == {"2026-11-20T00:00:00Z"}
+    assert texts("--where", "topic=me") == [fact["text"] for fact in facts]
+
+
+CHAT = [
+    {"role": "user", "content": "I adopted a cat.", "date": "2023/05/30 (Tue) 23:40"},
+    {"role": "assistant", "content": "Lovely!"},
+    {
+        "role": "user",
+        "content": [{"type": "text", "text": "I moved to Lisbon."}],
+        "said_at": "2024-01-02T03:04:05+01:00",
+    },
+]
+
+
+@pytest.mark.parametrize("shape", [CHAT, {"messages": CHAT}])
+def test_of_a_chat_only_the_user_is_learned(tmp_path: Path, shape: Any) -> None:
+    (tmp_path / "chat.json").write_text(json.dumps(shape), encoding="utf-8")
+    facts = document("add", "chat.json")["facts"]
+    assert [(fact["text"], fact["said_at"]) for fact in facts] == [
+        ("I adopted a cat.", "2023-05-30T23:40:00Z"),
+        ("I moved to Lisbon.", "2024-01-02T02:04:05Z"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stdin", "expected"),
+    [
+        ("I like tea.\n\nI sing.\n", ["I like tea.", "I sing."]),
+        (json.dumps(CHAT[:2]), ["I adopted a cat."]),
+        (json.dumps(["I like tea.", "I sing."]), ["I like tea.", "I sing."]),
+        ("[not json] I like tea.", ["[not json] I like tea."]),
+        ("", []),
+    ],
+)
+def test_a_dash_reads_standard_input(stdin: str, expected: list[str]) -> None:
+    assert [fact["text"] for fact in document("add", "-", stdin=stdin)["facts"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("gone.txt", None, "There is no such file"),
+        ("bad.txt", b"\xff\xfe\x00", "cannot be read as UTF-8"),
+        ("bad.json", b"{", "not JSON"),
+        ("bad.json", b"3", "not a chat"),
+        ("bad.json", b'[{"role": "user"}]', "no message"),
+        ("bad.json", b'[{"role": "user", "content": "x", "date": "soon"}]', "date cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_used_changes_nothing(
+    tmp_path: Path, name: str, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    result = run("add", "A good fact.", name)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert reason in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert NightMemory.kept == {}
+
+
+def test_a_long_text_is_a_text_and_not_a_file_name() -> None:
+    text = "word " * 200 + "notes.txt"
+    assert document("add", text)["facts"][0]["text"] == text
+
+
+@pytest.mark.parametrize("date", ["2026-13-01", "tomorrow", "2026/02/30", "999999999999"])
+def test_a_date_that_is_none_is_refused(date: str) -> None:
+    assert document("add", "x y", "--date", date, code=1)["error"] == "InvalidInput"
+
+
+# -- ask, search ------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_streams_to_standard_output_and_its_grounds_to_standard_error() -> None:
+    run("add", "I am allergic to peanuts.", "--user", "ada")
+    result = run("ask", "allergic", "to", "what?", "-u", "ada")
+    assert (result.exit_code, result.stdout) == (0, "I am allergic to peanuts.\n")
+    assert result.stderr == "1 fact · 0 modules · from facts · confidence 0.67\n"
+
+
+def test_what_is_not_known_is_exit_code_3_in_both_forms() -> None:
+    run("add", "I like tea.")
+    result = run("ask", "shoe size?")
+    assert (result.exit_code, result.stdout) == (3, "I don't know.\n")
+    assert document("ask", "shoe size?", code=3)["source"] == "unknown"
+    run("add", "I have a cat.", "-u", "bob")
+    assert run("ask", "a cat?").exit_code == 3, "another user's fact was told"
+
+
+@pytest.mark.parametrize("form", [["--json"], []])
+def test_the_switches_reach_the_memory(form: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    original = NightMemory.ask
+
+    def spy(self: NightMemory, question: str, **options: Any) -> Any:
+        asked.append((question, options, self.settings.model, self.settings.device))
+        return original(self, question, **options)
+
+    monkeypatch.setattr(NightMemory, "ask", spy)
+    run("add", "I like tea.")
+    run(
+        "--model",
+        "own/model",
+        "ask",
+        "tea?",
+        "--no-facts",
+        "--no-modules",
+        "--device",
+        "cpu",
+        "--max-tokens",
+        "7",
+        *form,
+    )
+    options = {"user_id": "default", "use_facts": False, "use_modules": False, "max_tokens": 7}
+    assert asked == [("tea?", options, "own/model", "cpu")]
+
+
+def test_search_lists_scores_or_ends_with_3() -> None:
+    run("add", "I like tea.", "I like coffee.", "--date", "2026-11-21")
+    run("add", "I like maté.", "--meta", "level=3", "--meta", "hot=true")
+    lines = run("search", "like", "tea", "-k", "2").stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["1.00", "0.50"]
+    assert lines[0].split("\t")[2:] == ["2026-11-21", "I like tea."]
+    hits = document("search", "like", "-w", "level=3", "-w", "hot=true")["results"]
+    assert [hit["fact"]["text"] for hit in hits] == ["I like maté."]
+    assert document("search", "like", "-w", "level=4", code=3) == {"results": []}
+
+
+# -- sleep ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_night_settles_and_reports() -> None:
+    run("add", "I like tea.", "I sing.", "-u", "ada")
+    result = run("sleep")
+    assert result.exit_code == 0
+    assert "published" in result.stdout
+    assert "I sing." in result.stdout
+    assert result.stdout.endswith("2 of 2 facts settled in 2 s.\n")
+    assert run("sleep").stdout == "Nothing to learn: every fact is settled.\n"
+    run("add", "I run.", "-u", "bob")
+    assert document("sleep", "-u", "ada")["settled"] == 0
+    report = document("sleep")
+    assert (report["settled"], report["recent"], len(report["facts"])) == (1, 0, 1)
+
+
+def test_a_bad_schedule_is_an_error() -> None:
+    run("add", "I sing.")
+    assert document("sleep", "--every", "soon", code=1)["error"] == "InvalidInput"
+
+
+def test_facts_and_modules_are_listed_by_state_and_user() -> None:
+    run("add", "I like tea.", "-u", "ada", "--date", "2026-11-20")
+    assert run("modules").stdout == ""
+    run("sleep")
+    run("add", "I sing.", "-u", "bob", "--date", "2026-11-21")
+    rows = [line.split("\t") for line in run("facts").stdout.splitlines()]
+    assert [row[1:] for row in rows] == [
+        ["ada", "2026-11-20", "settled", "I like tea."],
+        ["bob", "2026-11-21", "recent", "I sing."],
+    ]
+    assert texts("--recent") == ["I sing."]
+    assert texts("--settled") == ["I like tea."]
+    assert texts("-u", "bob") == ["I sing."]
+    assert texts("--limit", "1") == ["I like tea."]
+    assert [module["facts"] for module in document("modules")["modules"]] == [1]
+    assert "1.5 MB" in run("modules").stdout
+
+
+# -- forget -----------------------------------------------------------------------------------------------------------
+
+
+def test_facts_are_forgotten_by_the_beginning_of_their_id() -> None:
+    first, second = (fact["id"] for fact in document("add", "I like tea.", "I sing.")["facts"])
+    assert document("forget", first[:6], first) == {"forgotten": 1, "ids": [first]}
+    assert texts() == ["I sing."]
+    assert document("forget", second, "no-such-id", code=1)["error"] == "FactNotFound"
+    assert texts() == ["I sing."], "one bad id must spare all"
+
+
+def test_a_beginning_that_fits_several_is_refused() -> None:
+    live = [Fact(id=id, text=id, user_id="ada", said_at=THEN) for id in ("abc1", "abc12", "abd")]
+    assert cli._resolve(live, ["abd", "abc1", "abd"]) == ["abd", "abc1"]
+    for beginning, error in (("ab", InvalidInput), ("abc", InvalidInput), ("x", FactNotFound), ("", FactNotFound)):
+        with pytest.raises(error):
+            cli._resolve(live, ["abd", beginning])
+
+
+def test_forgetting_another_users_fact_by_id_is_refused() -> None:
+    (fact,) = document("add", "I like tea.", "-u", "ada")["facts"]
+    assert document("forget", fact["id"], "-u", "bob", code=1)["error"] == "FactNotFound"
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y\n", 0), ("n\n", 1), ("", 1)])
+def test_forgetting_all_asks_first(answer: str, left: int) -> None:
+    run("add", "I like tea.")
+    run("add", "I sing.", "-u", "bob")
+    result = run("forget", "--all", stdin=answer)
+    assert "Forget 1 fact of default for good?" in result.stderr
+    assert len(texts("-u", "default")) == left
+    assert texts("-u", "bob") == ["I sing."]
+
+
+def test_forgetting_all_without_asking() -> None:
+    run("add", "I like tea.", "I sing.")
+    assert document("forget", "--all", "--yes") == {"forgotten": 2, "user_id": "default"}
+
+
+# -- doctor, demo -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "code"), [("ok", 0), ("warn", 0), ("fail", 1)])
+def test_the_doctor_ends_with_1_when_something_fails(status: Any, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from slowwave import doctor
+
+    calls: list[tuple[Any, ...]] = []
+
+    def diagnose(folder: Path, settings: Settings, *, deep: bool, progress: Progress) -> list[doctor.Finding]:
+        calls.append((folder, settings.device, deep))
+        return [doctor.Finding("python", status, "seen", "do this")]
+
+    monkeypatch.setattr(doctor, "diagnose", diagnose)
+    assert run("doctor").stdout == f"{status}\tpython\tseen\tdo this\n"
+    report = document("doctor", "--deep", "-f", "m", "--device", "cpu", code=code)
+    assert report["ok"] is (code == 0)
+    assert report["findings"] == [{"area": "python", "status": status, "message": "seen", "remedy": "do this"}]
+    assert calls == [(Path("slowwave-memory"), "auto", False), (Path("m"), "cpu", True)]
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_the_demo_passes_on_what_it_was_given(good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+
+    def play(*, quick: bool, out: Path | None, settings: Settings, progress: Progress) -> dict[str, Any]:
+        calls.append((quick, out, settings.model))
+        print("the demo talks")  # noqa: T201
+        return {"ok": good, "recall": {"before": 0.1, "after": 0.9}, "answers": ["Tea."]}
+
+    module = types.ModuleType("slowwave.demo")
+    module.run = play  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "slowwave.demo", module)
+    code = 0 if good else 1
+    result = document("demo", "--quick", "--out", "r.json", "--model", "m", code=code)
+    assert (result["ok"], result["answers"]) == (good, ["Tea."])
+    assert calls == [(True, Path("r.json"), "m")]
+    shown = run("demo")
+    assert shown.exit_code == code
+    assert shown.stdout == f"the demo talks\nok\t{good}\nrecall: before\t0.1\nrecall: after\t0.9\n"
+
+
+# -- shared options and errors ----------------------------------------------------------------------------------------
+
+
+def test_shared_options_stand_before_or_after_the_command_and_the_nearer_one_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOWWAVE_USER", "eve")
+    monkeypatch.setenv("SLOWWAVE_FOLDER", str(tmp_path / "from-env"))
+    (fact,) = document("add", "One fact.")["facts"]
+    assert (fact["user_id"], list(NightMemory.kept)) == ("eve", [tmp_path / "from-env"])
+    (fact,) = document("-u", "ada", "-f", "first", "add", "One fact.")["facts"]
+    assert (fact["user_id"], list(NightMemory.kept)[-1]) == ("ada", tmp_path / "first")
+    (fact,) = document("-u", "ada", "-f", "first", "add", "One fact.", "-u", "bob", "-f", "second")["facts"]
+    assert (fact["user_id"], list(NightMemory.kept)[-1]) == ("bob", tmp_path / "second")
+    assert json.loads(run("--json", "facts", "-u", "eve").stdout)["facts"][0]["user_id"] == "eve"
+
+
+@pytest.mark.parametrize("command", [["ask", "x"], ["search", "x"], ["facts"], ["modules"], ["sleep"], ["forget", "x"]])
+def test_a_folder_that_is_not_there_is_not_made_by_reading(command: list[str], tmp_path: Path) -> None:
+    answer = document(*command, "-f", "typo", code=1)
+    assert answer["error"] == "InvalidInput"
+    assert "There is no memory folder" in answer["message"]
+    assert not (tmp_path / "typo").exists()
+
+
+def test_errors_are_one_line_or_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+
+    def locked(*_: object, **__: object) -> None:
+        raise MemoryLocked("m", "process 7\non host")
+
+    monkeypatch.setattr(NightMemory, "__init__", locked)
+    result = run("facts")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert document("facts", code=1) == {
+        "error": "MemoryLocked",
+        "message": " ".join(str(MemoryLocked("m", "process 7\non host")).replace("\\n", "\\n").split()),
+    }
+
+
+def test_an_error_of_nobody_is_a_document_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(NightMemory, "get_all", broken)
+    assert document("facts", code=1)["error"] == "ZeroDivisionError"
+    assert "Traceback" in run("facts", "--verbose").stderr
+    assert "Traceback" not in run("facts").stderr
+
+
+def test_missing_weights_are_told_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+
+    def absent(name: str, progress: Progress) -> None:
+        raise WeightsError(name, "no hub can be reached", "Give a folder.")
+
+    monkeypatch.setattr(weights, "base_model", absent)
+    answer = document("ask", "what?", code=1)
+    assert answer["error"] == "WeightsError"
+    assert run("search", "sing").exit_code == 0, "searching needs no base model"
+
+
+def test_an_interrupt_is_one_line_and_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(NightMemory, "consolidate", stop)
+    result = run("sleep")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (130, "", 1)
+    assert document("sleep", code=130)["error"] == "Interrupted"
+    assert NightMemory._open == {}, "the folder was not given back"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["add"],
+        ["ask"],
+        ["search"],
+        ["forget"],
+        ["forget", "x", "--all"],
+        ["forget", "--all", "--json"],
+        ["search", "x", "-k", "0"],
+        ["search", "x", "-w", "nothing"],
+        ["facts", "-w", "=x"],
+        ["facts", "--limit", "many"],
+        ["nothing"],
+        ["--nothing"],
+    ],
+)
+def test_wrong_usage_is_2(words: list[str]) -> None:
+    NightMemory(Path("slowwave-memory"), settings=Settings()).close()
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("command", ["add", "ask", "search", "sleep", "facts", "modules", "forget", "doctor", "demo"])
+def test_every_command_helps_and_takes_the_shared_options(command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    for option in ("--folder", "--user", "--json", "--model", "--device", "--verbose"):
+        assert option in result.stdout
+
+
+def test_stored_text_cannot_steer_the_terminal() -> None:
+    run("add", "red \x1b[31m and\x07 a bell")
+    for result in (run("facts"), run("search", "red"), run("ask", "red?")):
+        assert result.exit_code == 0
+        assert "\x1b" not in result.stdout + result.stderr
+        assert "\x07" not in result.stdout + result.stderr
+
+
+def test_a_terminal_gets_a_table() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    call = cli.Call(Path("m"), "ada", None, False, False, Settings(), screen)
+    call.table(("id", "fact"), [("1", "[bold]tea[/bold]"), ("2", "two\nlines")])
+    plain = re.sub(r"\x1b\[[\d;]*m", "", screen.getvalue())
+    assert plain.split() == ["id", "fact", "1", "[bold]tea[/bold]", "2", "two", "lines"]
+
+
+def test_the_verbs_on_a_real_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No weights are needed for these verbs, given the embedder that has none."""
+    monkeypatch.setitem(sys.modules, "slowwave.memory", real)
+    monkeypatch.setattr(
+        cli, "Settings", types.SimpleNamespace(checked=lambda **given: Settings(embedder="hash:64", **given))
+    )
+    added = document(
+        "add", "I like tea.", "I live in Lisbon.", "-u", "ada", "--date", "2026-11-20", "--meta", "topic=me"
+    )
+    (first, second) = added["facts"]
+    assert document("search", "tea", "-k", "1", "-u", "ada")["results"][0]["fact"] == first
+    assert document("search", "tea", "-u", "bob", code=3) == {"results": []}
+    listed = document("facts", "-w", "topic=me")["facts"]
+    assert sorted(listed, key=lambda fact: fact["text"]) == [{**fact, "status": "recent"} for fact in (first, second)]
+    assert document("modules") == {"modules": []}
+    assert document("forget", first["id"][:8]) == {"forgotten": 1, "ids": [first["id"]]}
+    assert texts() == ["I live in Lisbon."]
+    assert document("add", "x" * 5000, code=1)["error"] == "InvalidInput"
+    assert document("forget", "--all", "--yes", "-u", "ada")["forgotten"] == 1
+    assert texts() == []
+
+
+def test_the_fake_takes_what_the_memory_takes() -> None:
+    names = [
+        "add", "add_many", "ask", "stream", "search", "get_all", "delete", "delete_all", "consolidate", "modules",
+        "settled_ids", "start", "stop", "close",
+    ]  # fmt: skip
+    for name in names:
+        wanted = inspect.signature(getattr(NightMemory, name)).parameters
+        takes = inspect.signature(getattr(real.Memory, name)).parameters
+        named = {key for key, parameter in wanted.items() if parameter.kind is not inspect.Parameter.VAR_KEYWORD}
+        assert named <= set(takes), name
+    assert {"scheduled", "next_night"} <= set(dir(real.Memory))
+
+
+# -- properties -------------------------------------------------------------------------------------------------------
+
+
+@given(st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30), timezones=st.none()))
+def test_both_forms_of_a_date_mean_the_same_minute(moment: datetime) -> None:
+    minute = moment.replace(second=0, microsecond=0)
+    loose = f"{minute.year:04}/{minute.month:02}/{minute.day:02} (Tue) {minute.hour:02}:{minute.minute:02}"
+    assert cli._date(loose, "date") == minute.replace(tzinfo=UTC)
+    assert cli._date(moment.isoformat(), "date") == moment.replace(tzinfo=UTC)
+    assert cli._date(loose.split(" ")[0], "date") == minute.replace(hour=0, minute=0, tzinfo=UTC)
+
+
+@given(st.integers(-12 * 60, 12 * 60), st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1)))
+def test_a_date_with_a_zone_keeps_its_moment(offset: int, moment: datetime) -> None:
+    from datetime import timezone
+
+    zoned = moment.replace(tzinfo=timezone(timedelta(minutes=offset)))
+    read = cli._date(zoned.isoformat(), "date")
+    assert (read, read.tzinfo) == (zoned, UTC)
+
+
+@given(st.dictionaries(st.text("abc_", min_size=1), st.integers() | st.booleans() | st.text("xyz =é", min_size=1)))
+def test_metadata_keeps_its_types(pairs: dict[str, Any]) -> None:
+    given_pairs = [f"{key}={json.dumps(value)}" for key, value in pairs.items()]
+    read = cli._pairs(given_pairs)
+    assert read == pairs
+    assert [type(value) for value in read.values()] == [type(value) for value in pairs.values()]
+
+
+@given(st.lists(st.text()))
+def test_every_line_that_says_something_is_kept_once(lines: list[str]) -> None:
+    content = "\n".join(lines)
+    assert cli._parse(content, Path("x.txt")) == [line.strip() for line in content.splitlines() if line.strip()]
+
+
+@given(st.text())
+def test_printing_is_harmless_and_keeps_the_words(text: str) -> None:
+    shown = cli._printable(text)
+    assert len(shown) == len(text)
+    assert all(letter.isprintable() or letter in "\n\t" for letter in shown)
+    assert cli._printable(shown) == shown
+
+
+@given(st.lists(st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "content": st.text()})))
+def test_a_chat_keeps_every_turn(turns: Sequence[dict[str, str]]) -> None:
+    expected = [Message(role=turn["role"], content=turn["content"]) for turn in turns]
+    assert cli._messages(list(turns)) == cli._messages({"messages": list(turns)}) == expected
+
+
+# -- processes --------------------------------------------------------------------------------------------------------
+
+
+def process(*words: str, code: str | None = None) -> subprocess.Popen[str]:
+    start = ["-c", code] if code else ["-m", "slowwave"]
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", *start, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "100"},
+    )
+
+
+WITH_FAKE = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import test_cli
+test_cli.install(setattr, sys.modules.__setitem__)
+test_cli.NightMemory.noise = "a library prints"
+from slowwave.cli import main
+main()
+"""
+
+
+def test_help_is_light() -> None:
+    code = (
+        "import sys; sys.argv = ['slowwave', '--help']; from slowwave.cli import main\n"
+        "try: main()\n"
+        "finally: print({'torch', 'chromadb', 'transformers', 'apscheduler'} & set(sys.modules), file=sys.stderr)"
+    )
+    out, said = process(code=code).communicate(timeout=60)
+    assert "Usage: slowwave" in out
+    assert said.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "stdout"),
+    [
+        (["--help"], 0, "Usage: slowwave"),
+        (["forget"], 2, ""),
+        (["-f", "nowhere", "facts"], 1, ""),
+        (["-f", "nowhere", "facts", "--json"], 1, '{"error": "InvalidInput"'),
+    ],
+)
+def test_the_module_runs(words: list[str], code: int, stdout: str) -> None:
+    child = process(*words)
+    out, said = child.communicate(timeout=60)
+    assert child.returncode == code, said
+    assert out.startswith(stdout)
+    assert bool(out) == bool(stdout)
+
+
+def test_only_the_document_reaches_standard_output() -> None:
+    child = process("-f", "m", "sleep", "--json", code=WITH_FAKE)
+    Path("m").mkdir(exist_ok=True)
+    out, said = child.communicate(timeout=60)
+    assert child.returncode == 0, said
+    assert json.loads(out)["night_id"] == "n1"
+    assert said.strip() == "a library prints"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
+def test_ctrl_c_ends_the_schedule_cleanly() -> None:
+    Path("m").mkdir()
+    child = process("-f", "m", "sleep", "--every", "0 3 * * *", code=WITH_FAKE)
+    assert child.stderr is not None
+    assert child.stderr.readline() == "The next night is at 2026-11-21 03:00; Ctrl-C stops.\n"
+    child.send_signal(signal.SIGINT)
+    out, said = child.communicate(timeout=60)
+    assert (child.returncode, out) == (130, "")
+    assert said == "Interrupted; what was finished is kept.\n"

@@ -1,0 +1,184 @@
+"""Facts: ids by content, versions, tombstones, isolation, filters, and search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slowwave import Memory, Message
+from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
+from slowwave.facts import fact_id
+from slowwave.intake import to_facts
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Memory]:
+    with Memory(tmp_path / "memory", embedder="hash:256") as opened:
+        yield opened
+
+
+def test_adding_twice_is_adding_once(memory: Memory) -> None:
+    first = memory.add("I like tea.", user_id="ada")
+    again = memory.add("  I like   tea. ", user_id="ada")
+    assert [one.id for one in first] == [one.id for one in again]
+    assert len(memory.get_all(user_id="ada")) == 1
+    assert memory.add("I like tea.", user_id="ben")[0].id != first[0].id
+
+
+def test_a_fact_is_found_at_once_and_survives_reopening(memory: Memory) -> None:
+    memory.add_many(["I'm allergic to peanuts.", "I live in Porto.", "My sister is Clara."], user_id="ada")
+    assert memory.search("peanuts", user_id="ada", k=1)[0].text == "I'm allergic to peanuts."
+    folder = memory.folder
+    memory.close()
+    with Memory(folder, embedder="hash:256") as again:
+        assert again.search("Porto", user_id="ada", k=1)[0].text == "I live in Porto."
+
+
+def test_users_never_mix(memory: Memory) -> None:
+    memory.add("I live in Porto.", user_id="ada")
+    memory.add("I live in Bergen.", user_id="ben")
+    assert [hit.text for hit in memory.search("Where do I live? Porto Bergen", user_id="ben", k=5)] == ["I live in Bergen."]
+    assert memory.delete_all(user_id="ben") == 1
+    assert [one.user_id for one in memory.get_all()] == ["ada"]
+
+
+def test_filters(memory: Memory) -> None:
+    memory.add("I like tea.", user_id="ada", metadata={"topic": "drinks", "score": 3})
+    memory.add("I like chess and tea.", user_id="ada", metadata={"topic": "games"}, source="notes.txt")
+    assert [one.metadata["score"] for one in memory.get_all(user_id="ada", where={"topic": "drinks"})] == [3]
+    assert [hit.fact.source for hit in memory.search("tea", user_id="ada", where={"source": "notes.txt"})] == ["notes.txt"]
+    assert memory.get_all(user_id="ada", limit=1, offset=1)[0].text == "I like chess and tea."
+
+
+def test_update_keeps_history_and_hides_the_old_version(memory: Memory) -> None:
+    (old,) = memory.add("I live in Porto.", user_id="ada")
+    new = memory.update(old.id, "I live in Lisbon.")
+    newest = memory.update(old.id, "I live in Faro.")  # the id of any version will do
+    assert [one.text for one in memory.history(new.id)] == ["I live in Porto.", "I live in Lisbon.", "I live in Faro."]
+    assert [one.text for one in memory.get_all(user_id="ada")] == ["I live in Faro."]
+    assert [hit.text for hit in memory.search("Porto Lisbon Faro live", user_id="ada")] == ["I live in Faro."]
+    assert memory.get(old.id).superseded_by == new.id
+    assert newest.supersedes == new.id
+    memory.delete(newest.id)
+    for version in (old, new, newest):
+        with pytest.raises(FactNotFound):
+            memory.get(version.id)
+
+
+def test_a_deleted_fact_is_not_brought_back_by_a_replay(memory: Memory) -> None:
+    said = datetime.now(UTC) - timedelta(days=3)
+    (one,) = memory.add("My PIN is 1234.", user_id="ada", said_at=said)
+    memory.delete(one.id)
+    assert memory.add("My PIN is 1234.", user_id="ada", said_at=said) == []
+    assert memory.get_all(user_id="ada") == []
+    assert len(memory.add("My PIN is 1234.", user_id="ada")) == 1, "said again after the deletion, it is a fact again"
+
+
+def test_a_deleted_text_stands_in_no_file(memory: Memory) -> None:
+    (one,) = memory.add("The secret word is xylophonequark.", user_id="ada")
+    memory.search("xylophonequark", user_id="ada")
+    memory.delete(one.id)
+    assert memory.search("xylophonequark", user_id="ada") == []
+    memory.close()
+    holding = [p.name for p in memory.folder.rglob("*") if p.is_file() and b"xylophonequark" in p.read_bytes()]
+    assert holding == []
+
+
+def test_chat_messages(memory: Memory) -> None:
+    facts = memory.add(
+        [
+            {"role": "system", "content": "You are helpful."},
+            {"role": "user", "content": "Can you recommend a café? By the way, I moved to Porto last May."},
+            Message(role="assistant", content="Sure! You live in Lisbon, right?"),
+            {"role": "user", "content": "Thanks!", "said_at": "2026-01-02T03:04:05+00:00"},
+            {"role": "user", "content": "My sister Clara is a nurse.", "said_at": "2026-01-02T03:04:05+00:00"},
+        ],
+        user_id="ada",
+    )
+    assert [one.text for one in facts] == ["By the way, I moved to Porto last May.", "My sister Clara is a nurse."]
+    assert facts[1].said_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "   ",
+        "x" * 2001,
+        "nul \x00",
+        "lone \ud800",
+        42,
+        [{"role": "user"}],
+        [{"role": "user", "content": 3}],
+        [{"role": "wizard", "content": "hello there you"}],
+        [{"role": "user", "content": ""}],
+        ["just text"],
+        b"bytes",
+    ],
+)
+def test_bad_content_is_refused_before_anything_is_written(memory: Memory, content: object) -> None:
+    with pytest.raises(InvalidInput):
+        memory.add(content)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput):
+        memory.add([{"role": "user", "content": "I live in Porto now."}, {"role": "user", "content": ""}])
+    assert memory.get_all() == []
+
+
+@pytest.mark.parametrize("user", ["", " ", "a\nb", "x" * 129, None, 7])
+def test_bad_users_are_refused(memory: Memory, user: object) -> None:
+    for call in (memory.add, memory.search, memory.ask):
+        with pytest.raises(InvalidInput, match="user id"):
+            call("I like tea.", user_id=user)  # type: ignore[operator]
+
+
+def test_bad_metadata_is_refused(memory: Memory) -> None:
+    for metadata in ({"a": [1]}, {"": 1}, {"slowwave_user_id": "ben"}):
+        with pytest.raises(InvalidInput, match="metadata"):
+            memory.add("I like tea.", metadata=metadata)  # type: ignore[arg-type]
+
+
+def test_a_folder_has_one_owner(memory: Memory) -> None:
+    with pytest.raises(MemoryLocked, match="process"):
+        Memory(memory.folder, embedder="hash:256")
+    memory.close()
+    memory.close()
+    with pytest.raises(MemoryClosed):
+        memory.get_all()
+    Memory(memory.folder, embedder="hash:256").close()
+
+
+def test_shared_gives_the_open_memory(tmp_path: Path) -> None:
+    one = Memory.shared(tmp_path / "m", embedder="hash:256")
+    assert Memory.shared(tmp_path / "m") is one
+    one.close()
+    two = Memory.shared(tmp_path / "m", embedder="hash:256")
+    assert two is not one
+    two.close()
+
+
+def test_another_embedder_is_refused(memory: Memory) -> None:
+    memory.add("I like tea.")
+    folder = memory.folder
+    memory.close()
+    with Memory(folder, embedder="hash:64") as other, pytest.raises(InvalidInput, match="another embedder"):
+        other.get_all()
+
+
+@given(st.text(min_size=1, max_size=50), st.text(min_size=1, max_size=50))
+def test_ids_are_by_content(one: str, two: str) -> None:
+    assert (fact_id("ada", one) == fact_id("ada", two)) == (one.split() == two.split())
+
+
+@given(st.text(max_size=3000))
+def test_a_text_is_one_fact_or_a_clear_error(text: str) -> None:
+    try:
+        facts = to_facts(text, user_id="ada", said_at=None, source=None, metadata=None, limit=2000)
+    except InvalidInput:
+        assert not text.strip() or len(text.strip()) > 2000 or "\x00" in text
+    else:
+        assert [one.text for one in facts] == [text.strip()]

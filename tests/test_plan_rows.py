@@ -1,0 +1,134 @@
+"""Plans and rows: bounded groups of one topic, rows that follow from the seed, forms that say what they must."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slowwave.consolidation.invention import absent_questions, change_value, strangers, swap_entity
+from slowwave.consolidation.plan import group
+from slowwave.consolidation.rows import Lesson, Shares, epoch_rows, exam_rows
+from slowwave.prompts import UNKNOWN
+from slowwave.types import Fact, QAPair
+
+DAY = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def fact(name: str, text: str = "", day: int = 0) -> Fact:
+    return Fact(id=name, text=text or f"Fact {name}.", user_id="ada", said_at=DAY + timedelta(days=day))
+
+
+def lesson() -> Lesson:
+    facts = (fact("a", "I live in Porto.", 1), fact("b", "My locker code is 4711.", 2), fact("c", "I like oat milk.", 3))
+    answers = {"a": "Porto", "b": "4711", "c": "oat milk"}
+    trained = {k: tuple(QAPair(question=f"{k} way {i}?", answer=v) for i in range(4)) for k, v in answers.items()}
+    heldout = {k: tuple(QAPair(question=f"{k} held {i}?", answer=v) for i in range(2)) for k, v in answers.items()}
+    return Lesson("ada", facts, trained, heldout)
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 5))
+def test_groups_are_a_bounded_partition(count: int, limit: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    facts = [fact(f"f{i:03d}", day=i) for i in range(count)]
+    vectors = {one.id: rng.normal(size=8).astype(np.float32) for one in facts}
+    groups = group(facts, vectors, limit)
+    assert sorted(one.id for part in groups for one in part) == [one.id for one in facts]
+    assert all(1 <= len(part) <= limit for part in groups)
+    assert len(groups) == -(-count // limit)  # as few as the limit allows
+    assert group(facts[::-1], vectors, limit) == groups
+
+
+def test_groups_are_topical() -> None:
+    centres = {"x": np.array([1, 0], dtype=np.float32), "y": np.array([-1, 0], dtype=np.float32)}
+    rng = np.random.default_rng(0)
+    facts = [fact(f"{'xy'[i % 2]}{i}") for i in range(20)]
+    vectors = {one.id: centres[one.id[0]] + rng.normal(scale=0.1, size=2).astype(np.float32) for one in facts}
+    assert all(len({one.id[0] for one in part}) == 1 for part in group(facts, vectors, 10))
+
+
+def test_rows_follow_from_seed_and_epoch() -> None:
+    assert epoch_rows(lesson(), 1, 2, Shares()) == epoch_rows(lesson(), 1, 2, Shares())
+    assert epoch_rows(lesson(), 1, 2, Shares()) != epoch_rows(lesson(), 1, 3, Shares())
+    assert epoch_rows(lesson(), 1, 2, Shares()) != epoch_rows(lesson(), 2, 2, Shares())
+
+
+def test_every_trained_phrasing_takes_its_turn_and_no_held_out_one() -> None:
+    asked = {row.question for epoch in range(4) for row in epoch_rows(lesson(), 0, epoch, Shares())}
+    trained = {pair.question for pairs in lesson().trained.values() for pair in pairs}
+    heldout = {pair.question for pairs in lesson().heldout.values() for pair in pairs}
+    assert trained <= asked
+    assert not asked & heldout
+
+
+def test_forms_say_what_they_must() -> None:
+    texts = {one.id: one.text for one in lesson().facts}
+    seen = set()
+    for epoch in range(12):
+        for row in epoch_rows(lesson(), 0, epoch, Shares()):
+            seen.add(row.form)
+            shown = "\n".join(row.facts)
+            answer = {"a": "Porto", "b": "4711", "c": "oat milk"}.get(row.fact_id, UNKNOWN)
+            match row.form:
+                case "closed":
+                    assert not row.facts
+                    assert row.answer == answer
+                case "true_fact":
+                    assert texts[row.fact_id] in shown
+                    assert row.answer == answer
+                case "distractors":
+                    assert row.facts
+                    assert texts[row.fact_id] not in shown
+                    assert row.answer == answer
+                case "changed_fact":
+                    assert row.answer != answer
+                    assert row.answer in row.facts[0]  # the changed fact is the newest, and stands first
+                case "absent":
+                    assert row.answer == UNKNOWN
+    assert seen == {"closed", "true_fact", "distractors", "changed_fact", "absent"}
+
+
+def test_half_of_the_rows_are_closed_book() -> None:
+    known = [row for row in epoch_rows(lesson(), 0, 0, Shares()) if row.form != "absent"]
+    assert sum(row.form == "closed" for row in known) * 2 == len(known)
+
+
+def test_exams_use_held_out_phrasings_only() -> None:
+    heldout = {pair.question for pairs in lesson().heldout.values() for pair in pairs}
+    for form in ("closed", "true_fact", "distractors", "changed_fact"):
+        rows = exam_rows(lesson(), 0, form, 100, Shares())  # type: ignore[arg-type]
+        assert {row.question for row in rows} == heldout
+
+
+def test_absent_questions_of_the_exam_are_never_trained() -> None:
+    assert not set(absent_questions(["my"], exam=True)) & set(absent_questions(["my"], exam=False))
+    rng = random.Random(0)
+    trained = {word for _ in range(500) for word in strangers(rng, exam=False).split()}
+    examined = {word for _ in range(500) for word in strangers(rng, exam=True).split()}
+    assert not trained & examined
+
+
+@given(st.sampled_from(["603-556-7631", "4711", "Porto", "oat milk", "Clara Schmidt", "10:30", "7"]), st.integers(0, 999))
+def test_a_changed_value_is_another_of_the_same_kind(value: str, seed: int) -> None:
+    changed = change_value(value, ["peanuts", "Ben"], random.Random(seed))
+    assert changed != value
+    if value[0].isdigit():
+        assert [letter.isdigit() for letter in changed] == [letter.isdigit() for letter in value]
+    else:
+        assert changed[0].isupper() == value[0].isupper()
+
+
+@pytest.mark.parametrize(
+    ("question", "swapped"),
+    [("What is Jeffrey Buck's phone number?", True), ("Where do I live?", False), ("What is Ada's job?", False)],
+)
+def test_entities_are_swapped_by_strangers(question: str, swapped: bool) -> None:
+    found = swap_entity(question, random.Random(0), exam=False)
+    assert (found is not None) == swapped
+    if found is not None:
+        assert "Jeffrey" not in found
+        assert found.endswith("'s phone number?")

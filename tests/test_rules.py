@@ -1,0 +1,266 @@
+"""The built-in question writer: what it asks, and what it must never ask."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slowwave.consolidation.clauses import base_form, parse, sentences, third
+from slowwave.consolidation.rules import PHRASINGS, RuleWriter, question_key, supported
+from slowwave.consolidation.templates import RELATIONS
+from slowwave.types import Fact, QAPair
+
+WRITER = RuleWriter()
+EXAM_WORDS = re.compile(r"reach|call|dial|ring|contact", re.I)
+STRUCTURE = st.lists(
+    st.sampled_from(
+        [
+            "I",
+            "we",
+            "Ada",
+            "my",
+            "the",
+            "a",
+            "was",
+            "is",
+            "moved",
+            "wrote",
+            "to",
+            "in",
+            "by",
+            "of",
+            "and",
+            "who",
+            ",",
+            ".",
+            "?",
+            '"',
+            "'",
+            "(",
+            ")",
+            "$650",
+            "2024",
+            "Porto",
+            "sister",
+            "not",
+            "has",
+            "been",
+            '"x"',
+            "-",
+            "because",
+        ]
+    ),
+    max_size=25,
+).map(" ".join)
+
+
+def fact(text: str, user: str = "ada", **metadata: str) -> Fact:
+    return Fact(id="f", text=text, user_id=user, said_at=datetime(2026, 11, 21, tzinfo=UTC), metadata=metadata)
+
+
+def answers(text: str, user: str = "ada") -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for pair in WRITER(fact(text, user)):
+        grouped.setdefault(pair.answer, []).append(pair.question)
+    return grouped
+
+
+EXPECTED = [
+    ("I'm allergic to peanuts.", "peanuts", "What am I allergic to?"),
+    ("I'm allergic to peanuts.", "peanuts", "What is Ada allergic to?"),
+    ("The phone number of Jeffrey Buck is 603-556-7631.", "603-556-7631", "What is Jeffrey Buck's phone number?"),
+    ("The phone number of Jeffrey Buck is 603-556-7631.", "603-556-7631", "What is the phone number of Jeffrey Buck?"),
+    ("My mother's phone number is 555-1234.", "555-1234", "What is Ada's mother's phone number?"),
+    ("Ada moved to Porto in March 2024.", "Porto", "Where did Ada move to?"),
+    ("Ada moved to Porto in March 2024.", "Porto", "Where did I move to?"),
+    ("Ada moved to Porto in March 2024.", "March 2024", "When did I move to Porto?"),
+    ("Bob moved to Porto in March 2024.", "March 2024", "In which month did Bob move to Porto?"),
+    ("My sister's name is Clara.", "Clara", "What is my sister's name?"),
+    ("My sister's name is Clara.", "Clara", "What is Ada's sister called?"),
+    ("I have a dog named Rex.", "Rex", "What is my dog called?"),
+    ("My favorite color is teal.", "teal", "What is my favourite color?"),
+    ("My favorite movies are Alien and Heat.", "Alien and Heat", "What are my favourite movies?"),
+    ("I live in Porto with my two cats.", "Porto", "Where does Ada live?"),
+    ("Ada lives in Porto.", "Porto", "Where do I live?"),
+    ("My parents live in Braga.", "Braga", "Where do Ada's parents live?"),
+    ("I work as a nurse at St. Mary's Hospital.", "nurse", "What is my job?"),
+    ("I work as a nurse at St. Mary's Hospital.", "St. Mary's Hospital", "Where do I work?"),
+    ("I was born in Graz in 1990.", "Graz", "Where was I born?"),
+    ("I was born in Graz in 1990.", "1990", "When was Ada born?"),
+    ("My birthday is on 4 July.", "4 July", "When is my birthday?"),
+    ("I prefer tea over coffee.", "tea", "What do I prefer to coffee?"),
+    ("I really enjoy painting and chess.", "painting and chess", "What does Ada enjoy?"),
+    ("The wifi password is hunter42.", "hunter42", "What is the password for the wifi?"),
+    ("I have an appointment with Dr. Smith on Tuesday at 3 pm.", "Tuesday at 3 pm",
+     "When is my appointment with Dr. Smith?"),
+    ("I have an appointment with Dr. Smith on Tuesday at 3 pm.", "Dr. Smith", "Who is my appointment with?"),
+    ("My flight to Lisbon leaves at 7:40.", "7:40", "When does my flight to Lisbon leave?"),
+    ("I just bought a Trek bike for $650 last week.", "$650", "How much did I pay for a Trek bike?"),
+    ("I just bought a Trek bike for $650 last week.", "last week", "When did I buy a Trek bike for $650?"),
+    ("I drive a Toyota Corolla.", "a Toyota Corolla", "What car do I drive?"),
+    ("My wife speaks Portuguese.", "Portuguese", "Which language does my wife speak?"),
+    ("I play the cello.", "cello", "What does Ada play?"),
+    ("I'm 34 years old.", "34", "How old am I?"),
+    ("Bob is married to Alice.", "Alice", "Who is Bob married to?"),
+    ("The deadline for the grant proposal is 12 May.", "12 May", "When is the grant proposal due?"),
+    ("My dentist is Dr. Kovacs.", "Dr. Kovacs", "Who is my dentist?"),
+    ("I take 20 mg of lisinopril every morning.", "20 mg of lisinopril", "What medicine do I take?"),
+    ("I am vegetarian.", "vegetarian", "What diet do I follow?"),
+    ("I wake up at 6:00 AM on Fridays.", "6:00 AM", "When do I wake up?"),
+    ("Our project uses Postgres 16.", "Postgres 16", "What does our project use?"),
+    ("The spare key is kept under the blue pot.", "the blue pot", "Where is the spare key kept?"),
+    ("A ticket costs 12 euros.", "12 euros", "How much does a ticket cost?"),
+    ("The capital of France is Paris.", "Paris", "What is France's capital?"),
+    ("User's name is Ada.", "Ada", "What is my name?"),
+    ("I don't eat pork.", "pork", "What does Ada not eat?"),
+    ("the dispute over Clipperton Island was settled by King Victor Emmanuel III of Italy.",
+     "King Victor Emmanuel III of Italy", "Who settled the dispute over Clipperton Island?"),
+    ("Rosalind Creasy wrote a landmark book in 1982.", "Rosalind Creasy", "Who wrote a landmark book in 1982?"),
+    ("Rosalind Creasy wrote a landmark book in 1982.", "1982", "When did Rosalind Creasy write a landmark book?"),
+    ("Maryam Eslamdoust was the first Iranian-born woman to hold public office.", "Maryam Eslamdoust",
+     "Who was the first Iranian-born woman to hold public office?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "answer", "question"), EXPECTED)
+def test_asks(text: str, answer: str, question: str) -> None:
+    assert question in answers(text).get(answer, []), answers(text)
+
+
+@pytest.mark.parametrize("text", sorted({row[0] for row in EXPECTED}))
+def test_every_slot_has_enough_different_wordings(text: str) -> None:
+    found = answers(text)
+    assert 1 <= len(found) <= 3
+    for questions in found.values():
+        assert len({question_key(question) for question in questions}) >= PHRASINGS
+
+
+@pytest.mark.parametrize("text", [
+    "Can you recommend a good restaurant?", "Thanks!", "Hello, how are you?", "Tell me a joke.", "That's great!",
+    "Thank you for your advice.", "", "...", "?!", "What is the capital of France?",
+])  # fmt: skip
+def test_nothing_is_stated(text: str) -> None:
+    assert WRITER(fact(text)) == []
+
+
+def test_a_chat_turn_gives_only_what_it_states() -> None:
+    found = answers(
+        "Can you suggest some trails? By the way, I just bought a Trek FX 3 bike for $650 last week. Thanks!"
+    )
+    assert set(found) == {"$650", "a Trek FX 3 bike", "last week"}
+
+
+def test_a_long_turn_gives_at_most_four_slots() -> None:
+    turn = " ".join(f"I bought a lamp number {n} for ${n}00 at Shop{n} on {n} May." for n in range(1, 8))
+    assert len(answers(turn)) == 4
+
+
+def test_a_user_without_a_name_is_the_user() -> None:
+    questions = answers("I'm allergic to peanuts.", "u-4711")["peanuts"]
+    assert "What is the user allergic to?" in questions
+    named = [pair.question for pair in WRITER(fact("I'm allergic to peanuts.", "u-4711", name="Zoe"))]
+    assert "What is Zoe allergic to?" in named
+
+
+def test_we_is_never_turned_into_one_person() -> None:
+    questions = [question for rows in answers("We moved to Lisbon in 2020.").values() for question in rows]
+    assert questions
+    assert not any("Ada" in question for question in questions)
+
+
+def test_a_name_is_only_text() -> None:
+    assert WRITER(fact("My sister met my doctor in Porto.", "u1", name=r"A\1{s}")) != []
+
+
+@pytest.mark.parametrize("text", [
+    "The a of " + "A" * 500 + "!", "I have an " + "appointment with " * 30, "I bought " + "a lamp for $5 at " * 30,
+    "Ada " * 140, "my " * 190 + "is x", "I moved from " * 40, "," * 500, "the " + "very " * 110 + "end",
+    "A" * 100_000, "I live in Porto. " * 2000,
+])  # fmt: skip
+@pytest.mark.timeout(20)
+def test_no_text_takes_for_ever(text: str) -> None:
+    WRITER(fact(text))
+
+
+def test_today_is_the_day_it_was_said() -> None:
+    assert "When did I sign a contract?" in answers("I signed a contract today.")["21 November 2026"]
+
+
+def test_most_informative_first() -> None:
+    assert next(iter(answers("I just bought a Trek bike for $650 last week."))) == "$650"
+
+
+@given(
+    st.from_regex(r"[A-Z][a-z]{2,8} [A-Z][a-z]{2,8}", fullmatch=True),
+    st.from_regex(r"\d{3}-\d{3}-\d{4}", fullmatch=True),
+)
+def test_the_exam_words_are_kept_for_the_exam(name: str, number: str) -> None:
+    for text in (f"The phone number of {name} is {number}.", f"{name}'s phone number is {number}."):
+        questions = [pair.question.replace(name, "X") for pair in WRITER(fact(text))]
+        assert len(questions) >= PHRASINGS
+        assert not any(EXAM_WORDS.search(question) for question in questions)
+
+
+def test_there_are_at_least_thirty_relations_with_enough_wordings() -> None:
+    assert len(RELATIONS) >= 30
+    for pattern, slots in RELATIONS:
+        first = next(iter(slots.values()))
+        assert len(set(first.split(" | "))) >= PHRASINGS, pattern
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(max_size=200), STRUCTURE))
+def test_never_raises_and_is_always_supported(text: str) -> None:
+    pairs = WRITER(fact(text))
+    assert all(supported(pair, fact(text)) for pair in pairs)
+    assert pairs == RuleWriter()(fact(text))
+    assert len({question_key(pair.question) for pair in pairs}) == len({pair.question for pair in pairs})
+
+
+@pytest.mark.parametrize(("question", "answer", "text", "good"), [
+    ("Where?", "porto", "I live in Porto.", True),
+    ("Where?", "Port", "I live in Porto.", False),
+    ("Is it Porto?", "Porto", "I live in Porto.", False),
+    ("", "Porto", "I live in Porto.", False),
+    ("q" * 301, "Porto", "I live in Porto.", False),
+    ("Where?", "a " * 61, "a " * 80, False),
+    ("Where?", "!", "I live in Porto!", False),
+    ("When did Ada say it?", "21 November 2026", "I live in Porto.", True),
+    ("When did Ada say it?", "22 November 2026", "I live in Porto.", False),
+    ("What?", "my  sister’s", "It was my sister's.", True),
+])  # fmt: skip
+def test_supported(question: str, answer: str, text: str, good: bool) -> None:
+    assert supported(QAPair(question=question, answer=answer), fact(text)) is good
+
+
+@pytest.mark.parametrize(("word", "base"), [
+    ("moved", "move"), ("planned", "plan"), ("flies", "fly"), ("wrote", "write"), ("visited", "visit"), ("has", "have"),
+    ("created", "create"), ("treated", "treat"), ("planning", "plan"),
+    ("cancelled", "cancel"), ("studies", "study"), ("called", "call"),
+])  # fmt: skip
+def test_base_form(word: str, base: str) -> None:
+    assert base_form(word) == base
+
+
+def test_third_person() -> None:
+    assert [third(base) for base in ("fly", "play", "watch", "have", "go")] == [
+        "flies",
+        "plays",
+        "watches",
+        "has",
+        "goes",
+    ]
+
+
+def test_sentences_keep_abbreviations() -> None:
+    assert sentences("Dr. Smith came. He left at 3 p.m. Then it rained.")[0] == "Dr. Smith came."
+
+
+def test_an_apposition_is_not_the_clause() -> None:
+    clause = parse("Geoffrey Holt, a man who worked as a groundskeeper, left $3.8 million to his town.")
+    assert clause is not None
+    assert (clause.base, str(clause.chunks[0])) == ("leave", "$3.8 million")

@@ -1,0 +1,189 @@
+"""Any writer: adapters for models and callables, what is kept of what they say, and the held-out wordings."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slowwave.consolidation.rules import RuleWriter, question_key
+from slowwave.consolidation.writers import as_writer, split_heldout, supported, write
+from slowwave.errors import InvalidInput, WriterFailed
+from slowwave.types import Fact, QAPair
+
+FACT = Fact(id="f", text="I live in Porto.", user_id="ada", said_at=datetime(2026, 11, 21, tzinfo=UTC))
+GOOD = [{"question": f"Where is home, version {n}?", "answer": "Porto"} for n in range(6)]
+
+
+class ChatModel:
+    """Quacks like a LangChain chat model: a queue of replies and a history of prompts."""
+
+    def __init__(self, *replies: Any) -> None:
+        self.replies, self.prompts = list(replies), list[str]()
+
+    def with_structured_output(self, schema: object) -> object:
+        raise NotImplementedError
+
+    def invoke(self, prompt: str) -> object:
+        self.prompts.append(prompt)
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return SimpleNamespace(content=reply)
+
+
+class CompletionModel:
+    """Quacks like a LlamaIndex LLM."""
+
+    metadata = SimpleNamespace(model_name="pico")
+
+    def __init__(self, reply: str) -> None:
+        self.reply = reply
+
+    def complete(self, prompt: str) -> object:
+        return SimpleNamespace(text=self.reply)
+
+
+def test_none_is_the_rules() -> None:
+    writer = as_writer(None)
+    assert writer.name == "rules"
+    assert writer(FACT) == RuleWriter()(FACT)
+    assert as_writer(writer) is writer
+
+
+@pytest.mark.parametrize("pair", [
+    QAPair(question="Where do I live?", answer="Porto"), ("Where do I live?", "Porto"), ["Where do I live?", "Porto"],
+    {"question": "Where do I live?", "answer": "Porto"},
+])  # fmt: skip
+def test_a_callable_may_return_any_shape(pair: Any) -> None:
+    def mine(fact: Fact) -> Iterable[Any]:
+        yield pair
+
+    writer = as_writer(mine)
+    assert writer.name == "mine"
+    assert writer(FACT) == [QAPair(question="Where do I live?", answer="Porto")]
+
+
+@pytest.mark.parametrize("result", [[("only one",)], [5], "text", 5, [{"question": "a"}], [(1, 2)], None])
+def test_nonsense_of_a_callable_is_a_failure(result: Any) -> None:
+    with pytest.raises(WriterFailed):
+        as_writer(lambda fact: result)(FACT)
+
+
+def test_an_error_of_a_callable_is_the_cause_and_not_the_message() -> None:
+    def broken(fact: Fact) -> list[QAPair]:
+        raise RuntimeError(f"secret {fact.text}")
+
+    with pytest.raises(WriterFailed) as caught:
+        as_writer(broken)(FACT)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert "Porto" not in str(caught.value)
+    assert "RuntimeError" in str(caught.value)
+
+
+@pytest.mark.parametrize("reply", [
+    json.dumps(GOOD), f"Sure!\n```json\n{json.dumps(GOOD)}\n```\nDone.", json.dumps({"pairs": GOOD}),
+    f"<think>[1] maybe</think>{json.dumps(GOOD)}", json.dumps([[row["question"], row["answer"]] for row in GOOD]),
+    json.dumps([{**row, "Why": "because"} for row in GOOD]), [{"type": "text", "text": json.dumps(GOOD)}],
+])  # fmt: skip
+def test_a_chat_model_is_read_leniently(reply: Any) -> None:
+    model = ChatModel(reply)
+    assert as_writer(model)(FACT) == [QAPair(**row) for row in GOOD]
+    assert "I live in Porto." in model.prompts[0]
+    assert "21 November 2026" in model.prompts[0]
+
+
+def test_a_chat_model_is_asked_three_times() -> None:
+    model = ChatModel("no", '[{"question": 3}]', json.dumps(GOOD))
+    assert len(as_writer(model)(FACT)) == 6
+    assert len(model.prompts) == 3
+    with pytest.raises(WriterFailed):
+        as_writer(ChatModel("no", "[]", "{}"))(FACT)
+
+
+def test_an_unreachable_chat_model_fails_at_once() -> None:
+    model = ChatModel(ConnectionError("down"), json.dumps(GOOD))
+    with pytest.raises(WriterFailed) as caught:
+        as_writer(model)(FACT)
+    assert isinstance(caught.value.__cause__, ConnectionError)
+    assert len(model.prompts) == 1
+
+
+def test_a_llama_index_model() -> None:
+    writer = as_writer(CompletionModel(json.dumps(GOOD)))
+    assert writer.name == "CompletionModel"
+    assert len(writer(FACT)) == 6
+
+
+def test_real_framework_models() -> None:
+    chat = pytest.importorskip("langchain_core.language_models.fake_chat_models")
+    model = chat.FakeListChatModel(responses=[json.dumps(GOOD)])
+    assert len(as_writer(model)(FACT)) == 6
+
+
+def test_anything_else_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="LangChain"):
+        as_writer(42)
+
+
+def test_write_keeps_what_is_supported_and_once() -> None:
+    rows = [
+        *((row["question"], row["answer"]) for row in GOOD),
+        ("where is HOME version 0", "Porto"),
+        ("Where?", "Lisbon"),
+    ]
+    kept = write(FACT, lambda fact: rows)
+    assert kept == [QAPair(**row) for row in GOOD]
+
+
+def test_write_tops_up_with_the_rules() -> None:
+    kept = write(FACT, lambda fact: [("Where is my bed?", "Porto"), ("Where?", "Lisbon")])
+    assert kept[0] == QAPair(question="Where is my bed?", answer="Porto")
+    assert "Where do I live?" in [pair.question for pair in kept]
+    assert write(FACT) == RuleWriter()(FACT)
+
+
+PAIRS = st.lists(
+    st.builds(QAPair, question=st.sampled_from([f"q{n}" for n in range(12)]), answer=st.sampled_from(["a", "b", "A!"])),
+    max_size=40,
+)
+
+
+@given(PAIRS, st.integers(0, 3), st.integers(), st.randoms(use_true_random=False))
+def test_the_split_is_a_stable_partition(
+    pairs: list[QAPair], per_answer: int, seed: int, shuffler: random.Random
+) -> None:
+    trained, held = split_heldout(pairs, per_answer=per_answer, seed=seed)
+    assert sorted(map(str, trained + held)) == sorted(map(str, pairs))
+    moved = list(pairs)
+    shuffler.shuffle(moved)
+    again, held_again = split_heldout(moved, per_answer=per_answer, seed=seed)
+    assert set(again) == set(trained)
+    assert set(held_again) == set(held)
+    for answer in {question_key(pair.answer) for pair in pairs}:
+        asked = {question_key(pair.question) for pair in pairs if question_key(pair.answer) == answer}
+        out = {question_key(pair.question) for pair in held if question_key(pair.answer) == answer}
+        expected = per_answer if len(asked) >= 4 + per_answer else min(1, per_answer) if len(asked) >= 4 else 0
+        assert len(out) == expected
+
+
+@pytest.mark.parametrize(("wordings", "held"), [(3, 0), (4, 1), (5, 1), (6, 2), (9, 2)])
+def test_how_many_are_held_out(wordings: int, held: int) -> None:
+    pairs = [QAPair(question=f"q{n}", answer="a") for n in range(wordings)]
+    assert len(split_heldout(pairs, seed=1)[1]) == held
+
+
+def test_another_seed_holds_out_others() -> None:
+    pairs = [QAPair(question=f"q{n}", answer="a") for n in range(9)]
+    assert len({tuple(pair.question for pair in split_heldout(pairs, seed=seed)[1]) for seed in range(20)}) > 1
+
+
+def test_supported_is_public() -> None:
+    assert supported(QAPair(question="Where do I live?", answer="Porto"), FACT)

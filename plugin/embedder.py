@@ -91,5 +91,5 @@ def load_embedder(name: str, device: str = "cpu", progress: Progress = no_progre
                     from sentence_transformers import SentenceTransformer
 
                     model = SentenceTransformer(str(found.folder), device=device)
-                _loaded[name, device] = _SentenceEmbedder(f"{found.name}:{found.sha256[:12]}", model)
+                _loaded[name, device] = _SentenceEmbedder(f"st:{found.sha256[:12]}", model)
         return _loaded[name, device]

@@ -10,8 +10,10 @@ import hashlib
 import hmac
 import logging
 import secrets
+import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +54,7 @@ class FactStore:
         from chromadb.config import Settings as ChromaSettings
 
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._embedder = embedder
         self._lock = threading.RLock()
         self._client = chromadb.PersistentClient(
@@ -119,6 +122,7 @@ class FactStore:
             # The tombstone first: after a crash between the two the fact is still there and can be deleted again.
             self._tombstones.upsert(ids=graves, embeddings=[[0.0]] * len(graves), metadatas=[{"at": now}] * len(graves))
             self._facts.delete(ids=[fact.id for fact in facts])
+            self._scrub([fact.id for fact in facts])
             self.version += 1
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -206,6 +210,23 @@ class FactStore:
             close()
 
     # -- inside --------------------------------------------------------------------------------------------------
+
+    def _scrub(self, ids: Sequence[str]) -> None:
+        """Overwrite what Chroma keeps of deleted facts: its write-ahead queue and the free pages of its database."""
+        path = self._folder / "chroma.sqlite3"
+        if not path.exists():
+            return
+        try:
+            with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
+                # The queue is replayed into the vector index: the rows must stay, their content need not.
+                database.executemany(
+                    "UPDATE embeddings_queue SET metadata = '{}', vector = zeroblob(length(vector)) "
+                    "WHERE id = ? AND vector IS NOT NULL",
+                    [(fact_id,) for fact_id in ids],
+                )
+                database.execute("VACUUM")
+        except sqlite3.Error as error:
+            logger.warning("deleted facts may still stand in free pages of the fact store: %s", error)
 
     def _write(self, facts: Sequence[Fact]) -> None:
         if not facts:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from slowwave import weights
 from slowwave.adapters_store.manifest import BaseRef
 from slowwave.adapters_store.shape import SlotShape, Target
-from slowwave.errors import WeightsError
+from slowwave.errors import InvalidInput, WeightsError
 from slowwave.settings import Settings
 from slowwave.types import Progress, no_progress
 
@@ -314,6 +314,11 @@ def pick_device(wanted: str) -> str:
     import torch
 
     if wanted != "auto":
+        try:
+            torch.empty(0, device=wanted)
+        except (RuntimeError, AssertionError) as error:  # torch names no common class for "no such device"
+            reason = str(error).splitlines()[0]
+            raise InvalidInput("No such device", wanted, f"{reason}. Take auto, cpu, cuda or mps.") from error
         return wanted
     if torch.cuda.is_available():
         return "cuda"

@@ -1,0 +1,132 @@
+"""The base model's own loop against transformers' generate, and the slot against plain arithmetic."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+
+from slowwave.errors import InvalidInput, WeightsError
+from slowwave.model import BaseModel, load_base, pick_device
+from slowwave.prompts import conversation
+from slowwave.settings import Settings
+
+QUESTIONS = ("Where do I live?", "What is the phone number of my sister Clara?", "Green?")
+
+
+def prompts(base: BaseModel) -> list[object]:
+    return [base.encode(conversation(question)) for question in QUESTIONS]
+
+
+def random_slot(base: BaseModel, seed: int = 0) -> object:
+    shape = base.shape(4)
+    return base.slot(shape, torch.randn(shape.size, generator=torch.Generator().manual_seed(seed)) * 0.2)
+
+
+def test_greedy_decoding_equals_transformers(base: BaseModel) -> None:
+    ours = base.generate([base.encode(conversation(q)) for q in QUESTIONS], max_tokens=12)
+    for question, one in zip(QUESTIONS, ours, strict=True):
+        encoded = base.encode(conversation(question))
+        theirs = base.model.generate(
+            torch.tensor([encoded.ids]), attention_mask=torch.ones(1, len(encoded.ids), dtype=torch.long),
+            max_new_tokens=12, do_sample=False,
+        )[0, len(encoded.ids):].tolist()  # fmt: skip
+        assert base.decode(one.ids) == base.decode([token for token in theirs if token not in base._ends])
+
+
+def test_a_batch_answers_as_each_row_alone(base: BaseModel) -> None:
+    slot = random_slot(base)
+    rows = [base.encode(conversation(q)) for q in QUESTIONS]
+    together = base.generate(rows, 10, slot)  # type: ignore[arg-type]
+    for row, one in zip(rows, together, strict=True):
+        (alone,) = base.generate([row], 10, slot)  # type: ignore[arg-type]
+        assert alone.ids == one.ids
+        assert alone.mean_logprob == pytest.approx(one.mean_logprob, abs=1e-3)
+
+
+def test_streaming_gives_the_same_text_in_pieces(base: BaseModel) -> None:
+    row = base.encode(conversation(QUESTIONS[0]))
+    pieces = list(base.stream(row, 12))
+    (whole,) = base.generate([row], 12)
+    assert "".join(piece for piece, _ in pieces) == whole.text
+    assert pieces[-1][1].ids == whole.ids
+
+
+def test_stop_strings_end_the_text_and_are_not_in_it(base: BaseModel) -> None:
+    row = base.encode(conversation(QUESTIONS[0]))
+    (whole,) = base.generate([row], 16)
+    if len(whole.text) < 4:
+        pytest.skip("the tiny model said too little")
+    stop = whole.text[2:4]
+    said = "".join(piece for piece, _ in base.stream(row, 16, stop=[stop]))
+    assert said == whole.text[: whole.text.find(stop)]
+
+
+def test_answer_logprobs_equal_a_plain_forward_pass(base: BaseModel) -> None:
+    rows = [base.encode(conversation(q), a) for q, a in zip(QUESTIONS, ("Porto", "603-556", "I like green"), strict=True)]
+    with torch.no_grad():
+        for row, ours in zip(rows, base.answer_logprobs(rows), strict=True):
+            logits = base.model(input_ids=torch.tensor([row.ids])).logits[0].log_softmax(-1)
+            expected = [logits[j - 1, row.ids[j]] for j in range(row.prompt, len(row.ids))]
+            torch.testing.assert_close(ours, torch.stack(expected), atol=1e-4, rtol=1e-4)
+
+
+def test_a_slot_is_lora_and_leaves_no_trace(base: BaseModel) -> None:
+    """Against weights with s * B A folded in; and without the slot the model is what it was, to the bit."""
+    import copy
+
+    slot = random_slot(base)
+    ids = torch.tensor([base.encode(conversation(QUESTIONS[0])).ids])
+    with torch.no_grad():
+        before = base.model(input_ids=ids).logits
+        with base._attached(slot):  # type: ignore[arg-type]
+            during = base.model(input_ids=ids).logits
+        after = base.model(input_ids=ids).logits
+        folded = copy.deepcopy(base.model)
+        modules = dict(folded.named_modules())
+        shape = base.shape(4)
+        for target, a, b in zip(shape.targets, shape.draw_a(), shape.split(slot.vector), strict=True):  # type: ignore[attr-defined]
+            modules[target.name].weight += shape.scale * (b @ a)
+        expected = folded(input_ids=ids).logits
+    assert torch.equal(before, after)
+    torch.testing.assert_close(during, expected, atol=1e-3, rtol=1e-3)
+    assert not torch.allclose(before, during, atol=1e-2)
+
+
+def test_threads_use_different_slots_at_the_same_time(base: BaseModel) -> None:
+    row = base.encode(conversation(QUESTIONS[1]))
+    slots = [None, random_slot(base, 1), random_slot(base, 2)]
+    expected = [base.generate([row], 8, slot)[0].ids for slot in slots]  # type: ignore[arg-type]
+    got: dict[int, list[list[int]]] = {0: [], 1: [], 2: []}
+
+    def work(index: int) -> None:
+        for _ in range(4):
+            got[index].append(base.generate([row], 8, slots[index])[0].ids)  # type: ignore[arg-type]
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in got]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(ids == expected[index] for index, runs in got.items() for ids in runs)
+
+
+def test_a_half_read_stream_blocks_nobody(base: BaseModel) -> None:
+    row = base.encode(conversation(QUESTIONS[0]))
+    half = base.stream(row, 12, random_slot(base))  # type: ignore[arg-type]
+    next(half)
+    assert base.generate([row], 6)[0].ids == base.generate([row], 6)[0].ids
+    half.close()
+
+
+def test_the_base_is_loaded_once(base: BaseModel, tiny_model: object) -> None:
+    settings = Settings(model=str(tiny_model), dtype="float32")
+    assert load_base(settings) is load_base(settings.model_copy(update={"rank": 16}))
+
+
+def test_what_cannot_be_loaded_says_why(tmp_path: object) -> None:
+    with pytest.raises(WeightsError):
+        load_base(Settings(model=str(tmp_path)))
+    with pytest.raises(InvalidInput, match="No such device"):
+        pick_device("abacus")

@@ -1,0 +1,291 @@
+"""Nights on a tiny real model: what is learned, what is not, and what a kill, a deletion or an interrupt leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from slowwave import Fact, Memory, NightReport
+from slowwave.consolidation.night import write_lesson
+from slowwave.consolidation.writers import as_writer
+from slowwave.errors import InvalidInput, NightRunning, WriterFailed
+
+FACTS = ("My favourite colour is green.", "My sister's name is Clara.", "I live in Porto.")
+
+
+def open_memory(folder: Path, model: Path, **options: Any) -> Memory:
+    return Memory(folder, model=str(model), embedder="hash:256", effort="quick", **options)
+
+
+@pytest.fixture(scope="module")
+def rested(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[tuple[Memory, NightReport]]:
+    """A memory after its first night; tests must not change it."""
+    with open_memory(tmp_path_factory.mktemp("rested"), tiny_model) as memory:
+        memory.add_many(FACTS, user_id="ada")
+        yield memory, memory.consolidate()
+
+
+def test_a_night_settles_facts_and_says_so(rested: tuple[Memory, NightReport]) -> None:
+    memory, report = rested
+    assert report.settled >= 2
+    assert {one.fact_id for one in report.facts} == {one.id for one in memory.get_all()}
+    settled = {one.fact_id for one in report.facts if one.status == "settled"}
+    assert memory.settled_ids() == settled
+    assert all(memory.status(name) == "settled" for name in settled)
+    (module,) = memory.modules(user_id="ada")
+    assert module.facts == len(settled)
+    assert module.size_bytes == report.modules[0].size_bytes > 0
+    assert not (memory.folder / "night").exists(), "a finished night leaves no journal"
+    saved = json.loads((memory.folder / "reports" / f"{report.night_id}.json").read_text())
+    assert NightReport.model_validate(saved) == report
+
+
+def test_settled_facts_are_answered_from_weights_alone(rested: tuple[Memory, NightReport]) -> None:
+    memory, report = rested
+    asked = {FACTS[0]: ("What is my favourite colour?", "green"), FACTS[1]: ("What is my sister's name?", "Clara"), FACTS[2]: ("Where do I live?", "Porto")}
+    for one in report.facts:
+        if one.status == "settled":
+            question, expected = asked[memory.get(one.fact_id).text]
+            answer = memory.ask(question, user_id="ada", use_facts=False)
+            assert expected in answer.text
+            assert answer.source == "modules"
+            assert answer.facts == ()
+            assert sum(use.weight for use in answer.modules) == pytest.approx(1.0)
+            assert memory.ask(question, user_id="ben").source == "unknown", "a module answers nobody else"
+
+
+def test_the_second_night_has_nothing_to_do(rested: tuple[Memory, NightReport]) -> None:
+    memory, report = rested
+    if report.recent == 0:
+        assert memory.consolidate().facts == ()
+
+
+def test_stock_peft_gives_the_same_logits(rested: tuple[Memory, NightReport], tiny_model: Path) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from slowwave.model import load_base
+
+    memory, _ = rested
+    (module,) = memory.modules()
+    folder = memory.folder / "modules" / module.id
+    base = load_base(memory.settings)
+    stock = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_model), folder)
+    ids = torch.tensor([base.encode([{"role": "user", "content": "Question: Where do I live?"}]).ids])
+    shape = base.shape(8)
+    vector = memory._store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
+    with torch.no_grad(), base._attached(base.slot(shape, vector)):
+        ours = base.model(input_ids=ids).logits
+    with torch.no_grad():
+        theirs = stock(input_ids=ids).logits
+        plain = base.model(input_ids=ids).logits
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(ours, plain, atol=1e-2), "the module changes nothing"
+
+
+def test_the_same_seed_gives_the_same_module(tmp_path: Path, tiny_model: Path) -> None:
+    weights = []
+    for name in ("one", "two"):
+        with open_memory(tmp_path / name, tiny_model) as memory:
+            from datetime import UTC, datetime
+
+            memory.add_many(FACTS[:2], user_id="ada", said_at=datetime(2026, 11, 1, tzinfo=UTC))
+            memory.consolidate()
+            weights.append([load_file(file) for file in sorted(memory.folder.glob("modules/*/*model.safetensors"))])
+    assert len(weights[0]) == len(weights[1]) == 1
+    assert all(torch.equal(tensor, weights[1][0][name]) for name, tensor in weights[0][0].items())
+
+
+def test_deleting_a_fact_takes_its_module_and_the_next_night_learns_the_rest(tmp_path: Path, tiny_model: Path) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        facts = memory.add_many(FACTS, user_id="ada")
+        memory.consolidate()
+        memory.ask("Where do I live?", user_id="ada")
+        memory.delete(facts[2].id)
+        assert memory.modules() == []
+        assert list((tmp_path / "modules").iterdir()) == [], "the weights are gone from the disk"
+        assert "Porto" not in memory.ask("Where do I live?", user_id="ada").text
+        again = memory.consolidate()
+        assert {one.fact_id for one in again.facts} == {facts[0].id, facts[1].id}
+        texts = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+        assert not any(b"Porto" in text for text in texts)
+
+
+def test_an_update_is_never_trained_in_its_old_words(tmp_path: Path, tiny_model: Path) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        (old,) = memory.add("I live in Porto.", user_id="ada")
+        memory.consolidate()
+        new = memory.update(old.id, "I live in Lisbon.")
+        assert memory.modules() == []
+        report = memory.consolidate()
+        assert [one.fact_id for one in report.facts] == [new.id]
+
+
+@pytest.mark.parametrize("point", ["questions", "training", "gate", "stage", "publish", "result", "report"])
+def test_killed_at_any_point_the_next_night_finishes(tmp_path: Path, tiny_model: Path, point: str) -> None:
+    script = f"""
+        import os
+        from pathlib import Path
+        from slowwave.consolidation import night
+        from slowwave.consolidation.journal import Journal
+        from slowwave.adapters_store.store import AdapterStore
+        from slowwave import Memory
+        import torch; torch.set_num_threads(1)
+        def die(*a, **k): os._exit(9)
+        point = {point!r}
+        def progress(stage, done, total):
+            if (point in stage and point == "questions") or (point == "training" and "training" in stage and done > total // 8):
+                die()
+        if point == "gate": night.examine = die
+        if point == "stage": AdapterStore.stage = die
+        if point == "publish": AdapterStore.publish = die
+        if point == "result": Journal.keep_result = die
+        if point == "report": night.write_atomically = die
+        memory = Memory({str(tmp_path / "m")!r}, model={str(tiny_model)!r}, embedder="hash:256", effort="quick")
+        memory.add_many({list(FACTS[:2])!r}, user_id="ada")
+        memory.consolidate(progress=progress)
+        os._exit(0)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False, env=dict(os.environ))
+    assert done.returncode == 9
+    with open_memory(tmp_path / "m", tiny_model) as memory:
+        assert len(memory.get_all()) == 2, "a fact was lost"
+        live = memory.modules()
+        assert len(live) == (1 if point in {"result", "report"} else 0), "half-published"
+        report = memory.consolidate()
+        assert report.resumed
+        assert len(report.facts) == 2
+        assert report.settled >= 1
+        assert len(memory.modules()) == 1
+        assert {one.name for one in (memory.folder / "modules").iterdir()} == {memory.modules()[0].id}
+
+
+def test_an_interrupt_is_clean_and_resumed_to_the_same_bits(tmp_path: Path, tiny_model: Path) -> None:
+    from datetime import UTC, datetime
+
+    moment = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if "training" in stage and done > total // 4:
+            raise KeyboardInterrupt
+
+    files = []
+    for name in ("straight", "interrupted"):
+        with open_memory(tmp_path / name, tiny_model) as memory:
+            memory.add_many(FACTS[:2], user_id="ada", said_at=moment)
+            if name == "interrupted":
+                with pytest.raises(KeyboardInterrupt):
+                    memory.consolidate(progress=interrupt)
+                assert memory.modules() == []
+            report = memory.consolidate()
+            assert report.resumed == (name == "interrupted")
+            files.append(next(memory.folder.glob("modules/*/adapter_model.safetensors")).read_bytes())
+    assert files[0] == files[1]
+
+
+def test_a_fact_deleted_while_it_is_trained_never_goes_live(tmp_path: Path, tiny_model: Path) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        facts = memory.add_many(FACTS[:2], user_id="ada")
+
+        def delete_one(stage: str, done: int, total: int) -> None:
+            if stage.endswith("gate") and done == 1:
+                memory.delete(facts[0].id)
+
+        report = memory.consolidate(progress=delete_one)
+        assert memory.modules() == []
+        assert report.settled == 0
+        assert list((tmp_path / "modules").iterdir()) == []
+        assert memory.consolidate().settled >= 1
+
+
+def test_one_night_at_a_time(tmp_path: Path, tiny_model: Path) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        memory.add(FACTS[0], user_id="ada")
+        inside, leave = threading.Event(), threading.Event()
+
+        def wait(stage: str, done: int, total: int) -> None:
+            inside.set()
+            leave.wait(60)
+
+        night = threading.Thread(target=lambda: memory.consolidate(progress=wait))
+        night.start()
+        assert inside.wait(60)
+        with pytest.raises(NightRunning):
+            memory.consolidate()
+        memory.add("I like tea.", user_id="ada")  # the day goes on
+        assert memory.search("tea", user_id="ada", k=1)[0].text == "I like tea."
+        leave.set()
+        night.join()
+
+
+def test_a_writer_of_ones_own(tmp_path: Path, tiny_model: Path) -> None:
+    def writer(fact: Fact) -> list[tuple[str, str]]:
+        forms = ("Colour{}?", "My colour{}?", "Say my colour{}.", "Which colour{}?", "What colour{}?", "The colour{}?")
+        invented = ("What is my shoe size?", "44")
+        return [(form.format(" of mine"), "green") for form in forms] + [invented]
+
+    with open_memory(tmp_path, tiny_model, writer=writer) as memory:
+        memory.add(FACTS[0], user_id="ada")
+        memory.consolidate()
+        for manifest in memory._store.live():
+            assert all(known.answer != "44" for known in manifest.questions), "an unsupported pair was kept"
+
+
+def test_a_failing_writer_loses_nothing(tmp_path: Path, tiny_model: Path) -> None:
+    def broken(fact: Fact) -> list[tuple[str, str]]:
+        raise ZeroDivisionError
+
+    with open_memory(tmp_path, tiny_model, writer=broken) as memory:
+        memory.add(FACTS[0], user_id="ada")
+        with pytest.raises(WriterFailed):
+            memory.consolidate()
+        assert len(memory.get_all()) == 1
+
+
+def test_the_newer_fact_keeps_a_question_that_two_facts_answer() -> None:
+    from datetime import UTC, datetime
+
+    def fact(name: str, text: str, day: int) -> Fact:
+        return Fact(id=name, text=text, user_id="ada", said_at=datetime(2026, 11, day, tzinfo=UTC))
+
+    lesson = write_lesson("ada", [fact("old", "I live in Porto.", 1), fact("new", "I live in Lisbon.", 2)], as_writer(None), 0)
+    assert "new" in lesson.trained
+    asked = {pair.question for pair in lesson.trained.get("old", ())}
+    assert not asked & {pair.question for pair in lesson.trained["new"]}
+
+
+def test_schedules(tmp_path: Path, tiny_model: Path) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        for bad in ("", "every day", "61 * * * *", "* * *"):
+            with pytest.raises(InvalidInput, match="schedule"):
+                memory.start(bad)
+        assert not memory.scheduled
+        memory.start("0 3 * * *")
+        assert memory.scheduled
+        assert memory.next_night is not None
+        assert (memory.next_night.hour, memory.next_night.minute) == (3, 0)
+        memory.start("30 4 * * *")  # a new schedule replaces the old one
+        assert memory.next_night.minute == 30
+        memory.stop()
+        assert not memory.scheduled
+
+
+def test_a_scheduled_night_runs(tmp_path: Path, tiny_model: Path) -> None:
+    from slowwave.consolidation.schedule import Clock
+
+    ran = threading.Event()
+    clock = Clock("* * * * *", ran.set)
+    clock._job.modify(next_run_time=__import__("datetime").datetime.now(clock._job.trigger.timezone))
+    assert ran.wait(20)
+    clock.stop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import random
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from slowwave.adapters_store.layout import write_atomically
 from slowwave.adapters_store.shape import SlotShape
 from slowwave.consolidation.rows import Lesson, Row, Shares, epoch_rows
-from slowwave.model import BaseModel
+from slowwave.model import BaseModel, Encoded
 from slowwave.settings import Settings
 from slowwave.types import Progress, no_progress
 
@@ -48,7 +49,9 @@ class Recipe:
     patience: int = 2
     """How many passes in a row must be recalled as a whole before training stops."""
     recalled: float = 0.98
-    """The share of a pass's rows that must be recalled."""
+    """The share of a pass's closed-book rows that must be recalled."""
+    read: float = 0.9
+    """The same for the rows with facts in the prompt and those about things never said."""
     shares: Shares = field(default_factory=Shares)
     seed: int = 0
 
@@ -82,7 +85,9 @@ class Trained:
     losses: list[float] = field(default_factory=list)
     """Mean loss of each pass."""
     recalled: list[float] = field(default_factory=list)
-    """Share of rows recalled in each pass, seen before the update."""
+    """Share of closed-book rows recalled in each pass, seen before the update."""
+    read: list[float] = field(default_factory=list)
+    """Share of the other rows answered right in each pass."""
 
 
 def train(
@@ -108,12 +113,13 @@ def train(
         began = time.perf_counter()
         rows = epoch_rows(lesson, recipe.seed, trained.epochs, recipe.shares)
         losses: list[float] = []
-        recalled = 0
+        right: dict[bool, list[bool]] = {True: [], False: []}  # closed book or not -> recalled or not
         for batch in _batches(base, rows, recipe.batch, recipe.seed + trained.epochs):
             progress("training", trained.steps, total)
             slot.refresh()
-            logprobs = base.answer_logprobs(batch, slot)
-            recalled += sum(bool((values > _RECALLED).all()) for values in logprobs)
+            logprobs = base.answer_logprobs([encoded for _, encoded in batch], slot)
+            for (row, _), values in zip(batch, logprobs, strict=True):
+                right[row.form == "closed"].append(bool((values > _RECALLED).all()))
             loss = -torch.cat(logprobs).mean()
             loss.backward()
             _adam_step(slot.vector, state, trained.steps, recipe, total)
@@ -121,9 +127,11 @@ def train(
             losses.append(float(loss.detach()))
         trained.epochs += 1
         trained.losses.append(sum(losses) / len(losses))
-        trained.recalled.append(recalled / len(rows))
+        trained.recalled.append(_share(right[True]))
+        trained.read.append(_share(right[False]))
         trained.seconds += time.perf_counter() - began
-        logger.debug("pass %d: loss %.4f, recalled %.3f", trained.epochs, trained.losses[-1], trained.recalled[-1])
+        figures = (trained.epochs, trained.losses[-1], trained.recalled[-1], trained.read[-1])
+        logger.debug("pass %d: loss %.4f, recalled %.3f, read %.3f", *figures)
         if checkpoint is not None:
             _save(checkpoint, state, trained)
     progress("training", total, total)
@@ -133,16 +141,19 @@ def train(
 
 
 def _enough(trained: Trained, recipe: Recipe) -> bool:
-    last = trained.recalled[-recipe.patience :]
-    return len(last) == recipe.patience and min(last) >= recipe.recalled
+    last = list(zip(trained.recalled, trained.read, strict=True))[-recipe.patience :]
+    enough = (recalled >= recipe.recalled and read >= recipe.read for recalled, read in last)
+    return len(last) == recipe.patience and all(enough)
 
 
-def _batches(base: BaseModel, rows: list[Row], size: int, seed: int) -> list[list[Any]]:
+def _share(marks: list[bool]) -> float:
+    return sum(marks) / len(marks) if marks else 1.0
+
+
+def _batches(base: BaseModel, rows: list[Row], size: int, seed: int) -> list[list[tuple[Row, Encoded]]]:
     """Encoded rows in batches of like length (padding is paid for), the batches in random order."""
-    import random
-
-    encoded = [base.encode(row.messages, row.answer) for row in rows]
-    encoded.sort(key=lambda row: len(row.ids))
+    encoded = [(row, base.encode(row.messages, row.answer)) for row in rows]
+    encoded.sort(key=lambda pair: len(pair[1].ids))
     batches = [encoded[start : start + size] for start in range(0, len(encoded), size)]
     random.Random(seed).shuffle(batches)
     return batches

@@ -141,7 +141,7 @@ def _ask(
         record: dict[str, Any] = {"user": user, "fact": one.text, "question": question, "expected": one.answer}
         for way in ways:
             facts, modules = WAYS[way]
-            answer = memory.ask(question, user_id=user, use_facts=facts, use_modules=modules, max_tokens=24)
+            answer = memory.ask(question, user_id=user, use_facts=facts, use_modules=modules, max_tokens=16)
             record[way] = {"answer": answer.text, "right": is_right(answer.text, one.answer)}
         records.append(record)
     progress(f"asking {stage}", len(asked), len(asked))

@@ -2,11 +2,12 @@
 
 A module that is only taught closed book forgets how to read, so half of the rows are closed book and the rest put facts
 into the prompt: the true one among others, others only (answer from the weights), or a changed one (the prompt wins).
-Some ask for things never said. Which rows an epoch has follows from the seed and the epoch alone.
+Some ask for things never said, some are ordinary prompts. Which rows an epoch has follows from the seed and the epoch alone.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from slowwave.types import Fact, QAPair
 
 __all__ = ["Form", "Lesson", "Row", "Shares", "epoch_rows", "exam_rows"]
 
-Form = Literal["closed", "true_fact", "distractors", "changed_fact", "absent"]
+Form = Literal["closed", "true_fact", "distractors", "changed_fact", "absent", "ordinary"]
 READING: tuple[Form, ...] = ("true_fact", "distractors", "changed_fact")
 
 
@@ -29,7 +30,7 @@ class Row:
 
     form: Form
     fact_id: str
-    """Empty for questions about things never said."""
+    """Empty for questions about things never said and for ordinary prompts."""
     question: str
     answer: str
     facts: tuple[str, ...] = ()
@@ -38,6 +39,8 @@ class Row:
     @property
     def messages(self) -> list[dict[str, str]]:
         """The row's prompt, in the words that answers later use."""
+        if self.form == "ordinary":
+            return [{"role": "user", "content": self.question}]
         return conversation(self.question, self.facts)
 
 
@@ -49,6 +52,8 @@ class Shares:
     reading: int = 2
     absent: float = 0.2
     """Rows about things never said, as a share of the others."""
+    ordinary: float = 0.15
+    """Rows that rehearse ordinary prompts in the base model's own words, as a share of the others."""
     distractors: int = 2
     """The most other facts in a prompt."""
 
@@ -74,8 +79,10 @@ class Lesson:
         return found
 
 
-def epoch_rows(lesson: Lesson, seed: int, epoch: int, shares: Shares) -> list[Row]:
-    """The rows of one pass: every answer in every form, phrasings taking turns."""
+def epoch_rows(
+    lesson: Lesson, seed: int, epoch: int, shares: Shares, ordinary: Sequence[QAPair] = ()
+) -> list[Row]:
+    """The rows of one pass: every answer in every form, phrasings taking turns, and some of the ordinary prompts."""
     slots = lesson.slots(lesson.trained)
     rows: list[Row] = []
     for number, (fact, answer, phrasings) in enumerate(slots):
@@ -87,7 +94,11 @@ def epoch_rows(lesson: Lesson, seed: int, epoch: int, shares: Shares) -> list[Ro
             form = READING[(epoch * shares.reading + number + i) % len(READING)]
             rows.append(_reading_row(lesson, fact, answer, rng.choice(phrasings), form, rng, shares.distractors))
     rng = random.Random(f"{seed}:{epoch}")
-    rows += _absent_rows(lesson, rng, round(len(rows) * shares.absent), shares.distractors, exam=False)
+    known = len(rows)
+    rows += _absent_rows(lesson, rng, round(known * shares.absent), shares.distractors, exam=False)
+    if ordinary:
+        some = rng.choices(ordinary, k=math.ceil(known * shares.ordinary))
+        rows += [Row("ordinary", "", pair.question, pair.answer) for pair in some]
     rng.shuffle(rows)
     return rows
 

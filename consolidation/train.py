@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from slowwave.adapters_store.layout import write_atomically
 from slowwave.adapters_store.shape import SlotShape
+from slowwave.consolidation.canary import rehearsal
 from slowwave.consolidation.rows import Lesson, Row, Shares, epoch_rows
 from slowwave.model import BaseModel, Encoded
 from slowwave.settings import Settings
@@ -104,14 +105,15 @@ def train(
     import torch
 
     shape = base.shape(recipe.rank)
+    ordinary = rehearsal(base)
     state, trained = _restore(checkpoint, shape, base.device)
     slot = base.slot(shape, state["vector"])
     slot.vector.requires_grad_(True)
-    steps_per_epoch = math.ceil(len(epoch_rows(lesson, recipe.seed, 0, recipe.shares)) / recipe.batch)
+    steps_per_epoch = math.ceil(len(epoch_rows(lesson, recipe.seed, 0, recipe.shares, ordinary)) / recipe.batch)
     total = recipe.epochs * steps_per_epoch
     while trained.epochs < recipe.epochs and not _enough(trained, recipe):
         began = time.perf_counter()
-        rows = epoch_rows(lesson, recipe.seed, trained.epochs, recipe.shares)
+        rows = epoch_rows(lesson, recipe.seed, trained.epochs, recipe.shares, ordinary)
         losses: list[float] = []
         right: dict[bool, list[bool]] = {True: [], False: []}  # closed book or not -> recalled or not
         for batch in _batches(base, rows, recipe.batch, recipe.seed + trained.epochs):
@@ -119,7 +121,8 @@ def train(
             slot.refresh()
             logprobs = base.answer_logprobs([encoded for _, encoded in batch], slot)
             for (row, _), values in zip(batch, logprobs, strict=True):
-                right[row.form == "closed"].append(bool((values > _RECALLED).all()))
+                if row.form != "ordinary":
+                    right[row.form == "closed"].append(bool((values > _RECALLED).all()))
             loss = -torch.cat(logprobs).mean()
             loss.backward()
             _adam_step(slot.vector, state, trained.steps, recipe, total)

@@ -1,4 +1,4 @@
-"""Question wordings and word lists: rows of data, no logic.
+"""Question wordings: rows of data, no logic.
 
 A relation row is (pattern, {answer group: wordings}). In a pattern ``<s>`` is a subject, ``<own>`` an owner ("my",
 "Ada's"), ``<T>`` a time, ``<Name>`` a capitalised span, ``<long>`` a span with its prepositional phrases, any other
@@ -12,92 +12,19 @@ its exam.
 
 from __future__ import annotations
 
-import re
+from slowwave.consolidation.lexicon import JOB, KIN, PET, ROLE
 
-__all__ = [
-    "ADJECTIVES_ING",
-    "ADVERBS",
-    "ASIDES",
-    "ATTRIBUTE",
-    "ATTRIBUTE_WHO",
-    "AUX",
-    "BARE_TIME",
-    "BASES",
-    "BE",
-    "CATENATIVE",
-    "CLOZE",
-    "CONTRACTIONS",
-    "DAYS",
-    "DETERMINERS",
-    "DO",
-    "DURATION",
-    "E_ENDING",
-    "FADING",
-    "FAMILIES",
-    "FEELING",
-    "HAVE",
-    "INTERVAL",
-    "JOB",
-    "KIN",
-    "LANGUAGE",
-    "MODAL",
-    "NOT_ADVERBS",
-    "NOT_VERBS",
-    "NOUNS_ING",
-    "ORDERING",
-    "PARTICIPLE",
-    "PARTICIPLE_OF",
-    "PARTICLES",
-    "PAST",
-    "PAST_OF",
-    "PET",
-    "PHRASAL",
-    "PLACE",
-    "PLACE_PREPOSITIONS",
-    "PREPOSITIONS",
-    "PRONOUNS",
-    "RELATIONS",
-    "RELATIVES",
-    "ROLE",
-    "STOPS",
-    "SUBORDINATORS",
-    "TIME",
-    "TRAILING",
-    "WORK",
-    "words",
-]
+__all__ = ["ATTRIBUTE", "ATTRIBUTE_WHO", "CLOZE", "FAMILIES", "RELATIONS"]
 
 # fmt: off
-KIN = (
-    "sister|brother|son|daughter|wife|husband|partner|girlfriend|boyfriend|mother|father|mom|mum|dad|cousin|niece|"
-    "nephew|aunt|"
-    "uncle|grandmother|grandfather|grandma|grandpa|best friend|friend|roommate|flatmate|neighbour|neighbor|colleague|"
-    "baby"
-)
-PET = "dog|cat|puppy|kitten|rabbit|parrot|hamster|horse|pet|fish|goldfish|turtle|tortoise|bird|guinea pig|pony"
-ROLE = (
-    "doctor|dentist|boss|manager|teacher|therapist|lawyer|landlord|landlady|coach|supervisor|tutor|accountant|vet|"
-    "hairdresser|"
-    "barber|mechanic|mentor|trainer|director|ceo|chairman|president|captain|spouse|child|editor|producer|composer|"
-    "author|owner"
-)
-JOB = (
-    r"(?:[\w-]+ ){0,3}?(?:\w+(?:eer|ist|yst|ician|grapher|ologist|surgeon|maker|keeper|driver)|teacher|nurse|doctor|"
-    r"lawyer|"
-    r"writer|designer|developer|manager|student|chef|baker|plumber|waiter|waitress|farmer|carpenter|architect|pilot|"
-    r"actor|"
-    r"professor|painter|singer|librarian|librarian|electrician|consultant|researcher|programmer|accountant|editor)"
-)
-
 _WHO = (
     "Who is {s's} {k}? | Tell me who {s's} {k} is. | What is the name of {s's} {k}? | What is {s's} {k}'s name? | "
     "Do you know who {s's} {k} is? | {s's} {k} is who? | Which person is {s's} {k}? | By what name does {s's} {k} go?"
 )
 _CALLED = (
     "What is {s's} {k} called? | What is the name of {s's} {k}? | What is {s's} {k}'s name? | "
-    "Tell me the name of {s's} {k}. | "
-    "Do you know what {s's} {k} is called? | Which name does {s's} {k} have? | {s's} {k}'s name? | "
-    "What did {s} name {s's} {k}?"
+    "Tell me the name of {s's} {k}. | Do you know what {s's} {k} is called? | Which name does {s's} {k} have? | "
+    "{s's} {k}'s name? | What did {s} name {s's} {k}?"
 )
 _LIKES = (
     "What [does] {s} {v}? | Tell me what {s} [{v}]. | What is something {s} [{v}]? | Do you know what {s} [{v}]? | "
@@ -119,24 +46,23 @@ _PRICE = (
 )
 _SHOP = (
     "Where did {s} {v} {x}? | Which shop did {s} get {x} from? | From where did {s} get {x}? | "
-    "Tell me where {s} {bought} {x}. | "
-    "Do you know where {s} {bought} {x}? | {s} {bought} {x} where? | At which place did {s} {v} {x}?"
+    "Tell me where {s} {bought} {x}. | Do you know where {s} {bought} {x}? | {s} {bought} {x} where? | "
+    "At which place did {s} {v} {x}?"
 )
 _WHEN_MEETING = (
     "When is {s's} {k}{with}? | When [does] {s} have the {k}{with}? | Tell me when {s's} {k}{with} is. | "
     "What is the date of {s's} {k}{with}? | For when is {s's} {k}{with} planned? | "
-    "Do you know when {s} [have] the {k}{with}? | "
-    "{s's} {k}{with} is when?"
+    "Do you know when {s} [have] the {k}{with}? | {s's} {k}{with} is when?"
 )
 _STUDY_AT = (
     "Where did {s} study? | Which school did {s} attend? | At which place did {s} study? | "
-    "Tell me where {s} studied. | "
-    "What is {s's} alma mater? | Do you know where {s} studied? | {s} studied where? | Where did {s} get an education?"
+    "Tell me where {s} studied. | What is {s's} alma mater? | Do you know where {s} studied? | {s} studied where? | "
+    "Where did {s} get an education?"
 )
 _FIELD = (
     "What [does] {s} study? | What is {s's} field of study? | Which subject [does] {s} study? | "
-    "Tell me what {s} [study]. | "
-    "What is {s's} subject? | Do you know what {s} [study]? | {s} [study] what? | What [is] {s} a student of?"
+    "Tell me what {s} [study]. | What is {s's} subject? | Do you know what {s} [study]? | {s} [study] what? | "
+    "What [is] {s} a student of?"
 )
 _WORKPLACE = (
     "Where [does] {s} work? | Who [does] {s} work for? | Which employer [does] {s} have? | Tell me where {s} [work]. | "
@@ -144,19 +70,17 @@ _WORKPLACE = (
 )
 _OCCUPATION = (
     "What is {s's} job? | What [does] {s} do for a living? | What is {s's} occupation? | "
-    "Tell me what {s} [does] for work. | "
-    "Which profession [does] {s} have? | Do you know what {s's} job is? | As what [does] {s} work? | "
-    "What kind of job [does] {s} have?"
+    "Tell me what {s} [does] for work. | Which profession [does] {s} have? | Do you know what {s's} job is? | "
+    "As what [does] {s} work? | What kind of job [does] {s} have?"
 )
 _SECRET = (
     "What is the {k} {f} {thing}? | Tell me the {k} {f} {thing}. | Which {k} does {thing} have? | "
-    "Do you know the {k} {f} {thing}? | "
-    "{thing}: what is the {k}? | I forgot the {k} {f} {thing}. What is it? | Can you give me the {k} {f} {thing}?"
+    "Do you know the {k} {f} {thing}? | {thing}: what is the {k}? | I forgot the {k} {f} {thing}. What is it? | "
+    "Can you give me the {k} {f} {thing}?"
 )
 _KEPT = (
     "Where is {x}? | Where can {x} be found? | In what place is {x}? | Tell me where {x} is. | "
-    "Do you know where {x} is? | "
-    "Where should one look for {x}? | {x} is where?"
+    "Do you know where {x} is? | Where should one look for {x}? | {x} is where?"
 )
 _COST = (
     "How much does {x} cost? | What is the price of {x}? | What does {x} cost? | Tell me the price of {x}. | "
@@ -164,13 +88,12 @@ _COST = (
 )
 _FROM = (
     "Where [is] {s} from? | Where [does] {s} come from? | Which place [does] {s} come from? | "
-    "Tell me where {s} [is] from. | "
-    "What is {s's} place of origin? | Do you know where {s} [is] from? | {s} [is] from where?"
+    "Tell me where {s} [is] from. | What is {s's} place of origin? | Do you know where {s} [is] from? | "
+    "{s} [is] from where?"
 )
 _AGE = (
     "How old [is] {s}? | What is {s's} age? | Tell me how old {s} [is]. | What age [is] {s}? | "
-    "Do you know {s's} age? | "
-    "How many years old [is] {s}? | {s's} age?"
+    "Do you know {s's} age? | How many years old [is] {s}? | {s's} age?"
 )
 _WITH = (
     "{s} [have] {art}{k} with whom? | Who is {s's} {k} with? | With whom [does] {s} have {art}{k}? | "
@@ -181,29 +104,27 @@ _WITH = (
 RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (r"<own> (?:(?:mobile|cell|home|work|office) )?(?:phone|telephone|mobile|cell)(?: number)? is <x>", {"x":
         "What is {s's} phone number? | What is the phone number of {s}? | {s's} phone number? | "
-        "Tell me {s's} phone number. | "
-        "Do you know {s's} phone number? | Which phone number [does] {s} have? | "
-        "What number is listed for {s's} phone? | "
-        "Can you give me {s's} telephone number?"}),
+        "Tell me {s's} phone number. | Do you know {s's} phone number? | Which phone number [does] {s} have? | "
+        "What number is listed for {s's} phone? | Can you give me {s's} telephone number?"}),
     (r"<own> e-?mail(?: address)? is <x>", {"x":
         "What is {s's} email address? | What is {s's} email? | Which email address [does] {s} use? | "
-        "Tell me {s's} email address. | "
-        "Where can one write an email to {o}? | Do you know {s's} email? | {s's} email address?"}),
+        "Tell me {s's} email address. | Where can one write an email to {o}? | Do you know {s's} email? | "
+        "{s's} email address?"}),
     (r"<own> (?:home |postal |street )?address is <long>", {"long":
         "What is {s's} address? | At what address [does] {s} live? | Tell me {s's} address. | "
-        "Which address [does] {s} have? | "
-        "Do you know {s's} address? | {s's} address? | Where should a letter to {o} be sent?"}),
-    (r"(?:the|my|our) (?P<thing>[\w' -]+?) (?P<k>password|passcode|passphrase|pin|pin code|code|combination) is "
-        r"<x>", {"x":
+        "Which address [does] {s} have? | Do you know {s's} address? | {s's} address? | "
+        "Where should a letter to {o} be sent?"}),
+    (r"(?:the|my|our) (?P<thing>[\w' -]+?) (?P<k>password|passcode|passphrase|pin|pin code|code|"
+        r"combination) is <x>", {"x":
         _SECRET.replace("{f} {thing}", "for the {thing}").replace("does {thing}", "does the {thing}")
         .replace("{thing}:", "The {thing}:")}),
-    (r"the (?P<k>(?:\w+ )?(?:password|passcode|passphrase|pin|code|combination)) (?P<f>of|for|to) <thing> is "
-        r"<x>", {"x": _SECRET}),
+    (r"the (?P<k>(?:\w+ )?(?:password|passcode|passphrase|pin|code|combination)) (?P<f>of|for|"
+        r"to) <thing> is <x>", {"x": _SECRET}),
     (r"<s> <be> (?:\w+ly )?allergic to <x>", {"x":
         "What [is] {s} allergic to? | Which allergy [does] {s} have? | What must {s} avoid because of an allergy? | "
         "What triggers {s's} allergy? | Tell me what {s} [is] allergic to. | "
-        "What could give {o} an allergic reaction? | "
-        "To what [is] {s} allergic? | Do you know what {s} [is] allergic to?"}),
+        "What could give {o} an allergic reaction? | To what [is] {s} allergic? | "
+        "Do you know what {s} [is] allergic to?"}),
     (r"<s> (?:lives?|resides?|<be> (?:based|living)) (?:in|at|on) <x>", {"x": _PLACE}),
     (r"<s> (?:have |has )?(?:moved|relocated) (?:from <from> )?to <x>", {"x":
         "Where did {s} move to? | Where did {s} move? | To which place did {s} move? | Tell me where {s} moved to. | "
@@ -218,140 +139,125 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (rf"<s> (?:am|is) an? (?P<job>{JOB})(?: (?:at|for) <x>)?", {"job": _OCCUPATION, "x": _WORKPLACE}),
     (r"<s> (?:was|were) born (?:in|on|at) <T>(?: in <x>)?", {"T":
         "When [was] {s} born? | What is {s's} date of birth? | Tell me when {s} [was] born. | "
-        "At what time [was] {s} born? | "
-        "Do you know when {s} [was] born? | When did {s} come into the world? | {s} [was] born when?",
+        "At what time [was] {s} born? | Do you know when {s} [was] born? | When did {s} come into the world? | "
+        "{s} [was] born when?",
         "x": "Where [was] {s} born? | What is {s's} birthplace? | In which place [was] {s} born? | "
-        "Tell me where {s} [was] born. | "
-        "Do you know where {s} [was] born? | {s's} place of birth?"}),
+        "Tell me where {s} [was] born. | Do you know where {s} [was] born? | {s's} place of birth?"}),
     (r"<s> (?:was|were) born (?:in|at) <x>(?: (?:in|on) <T>)?", {"x":
         "Where [was] {s} born? | What is {s's} birthplace? | In which place [was] {s} born? | "
-        "Tell me where {s} [was] born. | "
-        "What is {s's} place of birth? | Do you know where {s} [was] born? | {s} [was] born where?",
+        "Tell me where {s} [was] born. | What is {s's} place of birth? | Do you know where {s} [was] born? | "
+        "{s} [was] born where?",
         "T": "When [was] {s} born? | What is {s's} date of birth? | Tell me when {s} [was] born. | "
-        "Do you know when {s} [was] born? | "
-        "When did {s} come into the world? | {s} [was] born when?"}),
+        "Do you know when {s} [was] born? | When did {s} come into the world? | {s} [was] born when?"}),
     (r"<own> (?:birthday|date of birth|birth date) is (?:on )?(?:the )?<x>", {"x":
         "When is {s's} birthday? | What is {s's} birthday? | On what day is {s's} birthday? | "
-        "Tell me when {s's} birthday is. | "
-        "Do you know {s's} birthday? | Which day is {s's} birthday? | When [does] {s} celebrate a birthday? | "
-        "{s's} birthday?"}),
+        "Tell me when {s's} birthday is. | Do you know {s's} birthday? | Which day is {s's} birthday? | "
+        "When [does] {s} celebrate a birthday? | {s's} birthday?"}),
     (rf"<own> (?P<k>{KIN}|{PET})(?:'s name)? is (?:called |named )?<Name>", {"Name": _CALLED}),
-    (rf"<s> (?:have|has|own|owns|got|adopted) (?:an?|one) (?P<k>(?:\w+ )?(?:{PET}|{KIN})) (?:named|called) "
-        rf"<Name>", {"Name": _CALLED}),
+    (rf"<s> (?:have|has|own|owns|got|adopted) (?:an?|one) (?P<k>(?:\w+ )?(?:{PET}|{KIN})) (?:named|"
+        rf"called) <Name>", {"Name": _CALLED}),
     (rf"<own> (?P<k>(?:new |old |family )?(?:{ROLE}))(?:'s name)? is <Name>", {"Name": _WHO}),
     (r"<own> name is <x>", {"x":
         "What is {s's} name? | Who [is] {s}? | What [is] {s} called? | Tell me {s's} name. | Do you know {s's} name? | "
         "By what name [does] {s} go? | {s's} name? | Which name [does] {s} have?"}),
     (r"<s> (?:am|is|was|were) (?:called|nicknamed) (?!up |out |off |on |by |to )<x>", {"x":
         "What [is] {s} called? | What name [does] {s} have? | By what name [is] {s} known? | "
-        "Tell me what {s} [is] called. | "
-        "Do you know what {s} [is] called? | {s} [is] called what? | What do people call {o}?"}),
+        "Tell me what {s} [is] called. | Do you know what {s} [is] called? | {s} [is] called what? | "
+        "What do people call {o}?"}),
     (r"<own> (?:all-time )?favou?rite (?P<k>[\w -]+?) (?P<be>is|are) <long>", {"long":
         "What {be} {s's} favourite {k}? | Which {k} [does] {s} like best? | Tell me {s's} favourite {k}. | "
         "What {k} [does] {s} prefer over all others? | Do you know {s's} favourite {k}? | "
-        "Of every {k}, what [does] {s} like most? | "
-        "{s's} favourite {k}? | Which {k} {be} {s's} favourite?"}),
+        "Of every {k}, what [does] {s} like most? | {s's} favourite {k}? | Which {k} {be} {s's} favourite?"}),
     (r"<s> prefers? <x> (?:over|to|rather than) <y>", {"x":
         "What [does] {s} prefer? | What [does] {s} prefer to {y}? | What would {s} choose over {y}? | "
-        "Tell me what {s} [prefer] to {y}. | "
-        "Instead of {y}, what [does] {s} prefer? | Do you know what {s} [like] better than {y}? | "
-        "{s} [prefer] what to {y}?"}),
+        "Tell me what {s} [prefer] to {y}. | Instead of {y}, what [does] {s} prefer? | "
+        "Do you know what {s} [like] better than {y}? | {s} [prefer] what to {y}?"}),
     (r"<s> prefers? (?!to )<long>", {"long":
         "What [does] {s} prefer? | What is {s's} preference? | Tell me what {s} [prefer]. | "
-        "What would {s} rather have? | "
-        "Do you know what {s} [prefer]? | {s} [prefer] what? | Which kind [does] {s} prefer?"}),
+        "What would {s} rather have? | Do you know what {s} [prefer]? | {s} [prefer] what? | "
+        "Which kind [does] {s} prefer?"}),
     *((rf"<s> {v}s? (?!to |it\b|how |when |that )<long>", {"long": _LIKES.replace("{v}", v)})
       for v in ("like", "love", "enjoy", "hate", "dislike", "collect")),
     (r"<s> (?:have|has|got) (?P<art>an? )(?P<k>(?:[\w-]+ )?(?:appointment|meeting|interview|lunch|dinner|date|session|"
-        r"exam|lesson))"
-     r"(?P<with> with (?P<who>.+?))?(?:,? (?:on|at)|(?= (?:next|this|tomorrow))) "
-     r"<T>", {"T": _WHEN_MEETING, "who": _WITH}),
+        r"exam|lesson))(?P<with> with (?P<who>.+?))?(?:,? (?:on|at)|(?= (?:next|this|"
+        r"tomorrow))) <T>", {"T": _WHEN_MEETING, "who": _WITH}),
     (r"<own> (?P<k>(?:[\w'-]+ )?(?:appointment|meeting|interview|exam|party|wedding|anniversary|surgery|"
-        r"class))(?P<with> with (?P<who>.+?))? is"
-     r" (?:on |at |scheduled for )?<T>", {"T": _WHEN_MEETING}),
-    (r"<own> (?P<k>flight|train|bus|ferry|plane)(?P<with> (?:to|from) .+?)? (?:leaves|departs|is|takes off) (?:on |at "
-        r")?<T>", {"T":
+        r"class))(?P<with> with (?P<who>.+?))? is (?:on |at |scheduled for )?<T>", {"T": _WHEN_MEETING}),
+    (r"<own> (?P<k>flight|train|bus|ferry|plane)(?P<with> (?:to|from) .+?)? (?:leaves|departs|is|takes off) (?:on |"
+        r"at )?<T>", {"T":
         "When does {s's} {k}{with} leave? | What time is {s's} {k}{with}? | When is {s's} {k}{with}? | "
-        "Tell me when {s's} {k}{with} departs. | "
-        "At what time does {s's} {k}{with} depart? | Do you know when {s's} {k}{with} leaves? | "
-        "{s's} {k}{with} leaves when?"}),
-    *((rf"<s> (?:have |has )?{past} <x>(?: for (?P<price>[$€£][\d.,]*\d|[\d.,]*\d (?:euros?|dollars?|pounds?)))?(?: "
-        rf"(?:at|from) <shop>)?",
+        "Tell me when {s's} {k}{with} departs. | At what time does {s's} {k}{with} depart? | "
+        "Do you know when {s's} {k}{with} leaves? | {s's} {k}{with} leaves when?"}),
+    *((rf"<s> (?:have |has )?{past} <x>(?: for (?P<price>[$€£][\d.,]*\d|[\d.,]*\d (?:euros?|dollars?|"
+        rf"pounds?)))?(?: (?:at|from) <shop>)?",
        {"price": _PRICE.replace("{bought}", past), "x": _BOUGHT.replace("{v}", v).replace("{bought}", past),
         "shop": _SHOP.replace("{v}", v).replace("{bought}", past)})
       for v, past in (("buy", "bought"), ("purchase", "purchased"), ("order", "ordered"))),
     (r"<s> drives? <x>", {"x":
         "What car [does] {s} drive? | What [does] {s} drive? | Which vehicle [does] {s} have? | "
-        "Tell me what {s} [drive]. | "
-        "What kind of car [does] {s} have? | Do you know what {s} [drive]? | {s} [drive] what?"}),
+        "Tell me what {s} [drive]. | What kind of car [does] {s} have? | Do you know what {s} [drive]? | "
+        "{s} [drive] what?"}),
     (r"<s> speaks? (?:fluent )?<Name>", {"Name":
         "Which language [does] {s} speak? | What [does] {s} speak? | Tell me what language {s} [speak]. | "
-        "What languages [does] {s} know? | "
-        "Do you know which languages {s} [speak]? | In which language can one talk to {o}? | "
-        "{s} [speak] which language?"}),
+        "What languages [does] {s} know? | Do you know which languages {s} [speak]? | "
+        "In which language can one talk to {o}? | {s} [speak] which language?"}),
     (r"<s> plays? (?:the )?(?!in |with |for |a role)<x>", {"x":
         "What [does] {s} play? | Which instrument or sport [does] {s} play? | Tell me what {s} [play]. | "
-        "What [is] {s} able to play? | "
-        "Do you know what {s} [play]? | {s} [play] what? | What does playing mean for {o}: which one?"}),
+        "What [is] {s} able to play? | Do you know what {s} [play]? | {s} [play] what? | "
+        "What does playing mean for {o}: which one?"}),
     (r"<s> (?:stud(?:y|ies)|<be> studying) (?!at |in )(?P<x>.+?)(?: at <school>)?", {"x": _FIELD, "school":
         _STUDY_AT.replace("did {s} study", "[does] {s} study").replace("studied", "[study]")
         .replace("did {s} attend", "[does] {s} attend")
         .replace("What is {s's} alma mater", "What is {s's} university").replace("did {s} get", "[does] {s} get")}),
     (r"<s> studied (?!at |in )(?P<x>.+?) at <school>", {"school": _STUDY_AT, "x":
         "What did {s} study? | Which subject did {s} study? | What was {s's} field of study? | "
-        "Tell me what {s} studied. | "
-        "Do you know what {s} studied? | {s} studied what? | What was {s's} subject?"}),
+        "Tell me what {s} studied. | Do you know what {s} studied? | {s} studied what? | What was {s's} subject?"}),
     (r"<s> (?:studied|was educated) at <school>", {"school": _STUDY_AT}),
     (r"<s> graduated (?:with (?P<x>.+?) )?from <school>", {"school": _STUDY_AT.replace("studied", "graduated").replace(
         "Where did {s} study", "Where did {s} graduate from"), "x":
         "What degree did {s} graduate with? | Which degree [does] {s} have? | With what did {s} graduate? | "
-        "Tell me what {s} graduated with. | "
-        "What is {s's} degree? | Do you know what {s} graduated with?"}),
+        "Tell me what {s} graduated with. | What is {s's} degree? | Do you know what {s} graduated with?"}),
     (r"<s> (?:<be>|got) married to <Name>(?: since <T>)?", {"Name":
         "Who [is] {s} married to? | Who is {s's} spouse? | To whom [is] {s} married? | "
-        "Tell me who {s} [is] married to. | "
-        "Do you know who {s} [is] married to? | {s} [is] married to whom? | What is the name of {s's} spouse?"}),
+        "Tell me who {s} [is] married to. | Do you know who {s} [is] married to? | {s} [is] married to whom? | "
+        "What is the name of {s's} spouse?"}),
     (r"<s> <be> <x> years old", {"x": _AGE}),
     (r"<s> (?:am|is|are) (?P<x>\d{1,3})", {"x": _AGE}),
     (r"the (?:deadline|due date) (?:of|for) <x> is (?:on )?<T>|<x2> (?:is|are) due (?:on|by|at|in)? ?<T2>", {"T":
         "When is the deadline for {x}? | When is {x} due? | What is the due date of {x}? | "
-        "Tell me the deadline for {x}. | "
-        "By when must {x} be done? | Do you know when {x} is due? | The deadline for {x} is when?", "T2":
+        "Tell me the deadline for {x}. | By when must {x} be done? | Do you know when {x} is due? | "
+        "The deadline for {x} is when?", "T2":
         "When is {x2} due? | What is the due date of {x2}? | By when must {x2} be done? | Tell me when {x2} is due. | "
         "What is the deadline for {x2}? | Do you know when {x2} is due? | {x2} is due when?"}),
     (r"<s> takes? (?P<x>[\w -]+? (?:mg|milligrams|pills?|tablets?)(?: of [\w -]+?)?|[a-z]+(?:in|ol|ine|one|ide|formin|"
         r"pril|statin))", {"x":
         "What medicine [does] {s} take? | Which medication [does] {s} take? | What [does] {s} take as medicine? | "
-        "Tell me what medicine {s} [take]. | "
-        "What is {s's} medication? | Do you know which medicine {s} [take]? | {s} [take] which medicine?"}),
+        "Tell me what medicine {s} [take]. | What is {s's} medication? | Do you know which medicine {s} [take]? | "
+        "{s} [take] which medicine?"}),
     (r"<s> <be> (?:an? )?(?:\w+ly )?(?P<x>vegetarian|vegan|pescatarian|lactose intolerant|gluten-free|kosher|halal|"
         r"diabetic|celiac|coeliac)", {"x":
         "What diet [does] {s} follow? | Which dietary restriction [does] {s} have? | "
-        "What kind of diet [does] {s} have? | "
-        "What should a cook know about {o}? | Tell me {s's} diet. | Do you know what diet {s} [follow]? | "
-        "What [is] {s} when it comes to food?"}),
+        "What kind of diet [does] {s} have? | What should a cook know about {o}? | Tell me {s's} diet. | "
+        "Do you know what diet {s} [follow]? | What [is] {s} when it comes to food?"}),
     (r"<s> (?:wakes?|gets?) up (?:\w+ ){0,2}?(?:at|around) <T>", {"T":
         "When [does] {s} wake up? | What time [does] {s} get up? | At what time [does] {s} wake up? | "
-        "Tell me when {s} [wake] up. | "
-        "How early [does] {s} get up? | Do you know when {s} [wake] up? | {s} [wake] up at what time?"}),
+        "Tell me when {s} [wake] up. | How early [does] {s} get up? | Do you know when {s} [wake] up? | "
+        "{s} [wake] up at what time?"}),
     (r"(?P<x>(?:the|our|my) [\w -]*?(?:project|app|team|company|site|website|server|backend|code|service|product)|"
         r"project [\w-]+) uses <tool>", {"tool":
         "What does {x} use? | Which tool does {x} use? | What is used by {x}? | Tell me what {x} uses. | "
-        "What is {x} built on? | "
-        "Do you know what {x} uses? | {x} uses what? | What technology does {x} rely on?"}),
-    (r"<x> (?:is|are) (?:located|situated) (?:in|at|on|near) "
-        r"<place>", {"place": _KEPT.replace("is {x}", "is {x} located", 1)}),
-    (r"<x> (?:is|are) (?:stored|kept|hidden) (?:in|on|at|under|behind) "
-        r"<place>", {"place": _KEPT.replace("is {x}", "is {x} kept", 1)}),
+        "What is {x} built on? | Do you know what {x} uses? | {x} uses what? | What technology does {x} rely on?"}),
+    (r"<x> (?:is|are) (?:located|situated) (?:in|at|on|"
+        r"near) <place>", {"place": _KEPT.replace("is {x}", "is {x} located", 1)}),
+    (r"<x> (?:is|are) (?:stored|kept|hidden) (?:in|on|at|under|"
+        r"behind) <place>", {"place": _KEPT.replace("is {x}", "is {x} kept", 1)}),
     (r"<s> (?:keep|store|hide|park)s? <x> (?:in|on|at|under|behind) <place>", {"place":
         "Where [does] {s} keep {x}? | In what place [does] {s} keep {x}? | Tell me where {s} [keep] {x}. | "
-        "Where is {x}? | "
-        "Do you know where {s} [keep] {x}? | Where can {s} find {x}? | {s} [keep] {x} where?"}),
+        "Where is {x}? | Do you know where {s} [keep] {x}? | Where can {s} find {x}? | {s} [keep] {x} where?"}),
     (r"<x> costs? (?P<price>[$€£]?\d[\d.,]*(?: \w+){0,4})", {"price": _COST}),
     (r"<s> (?:have|has|own|owns) (?P<x>(?:an?|two|three|four|five|\d+) [\w' -]+?)", {"x":
         "What [does] {s} have? | What is one thing that {s} [have]? | Tell me what {s} [have]. | "
-        "What is something {s} [have]? | "
-        "Do you know what {s} [have]? | {s} [have] what? | What belongs to {o}?"}),
+        "What is something {s} [have]? | Do you know what {s} [have]? | {s} [have] what? | What belongs to {o}?"}),
 )
 
 ATTRIBUTE_WHO = (
@@ -360,8 +266,7 @@ ATTRIBUTE_WHO = (
 )
 ATTRIBUTE = (
     "What {be} {s's} {k}? | Tell me {s's} {k}. | What {be} the {k} of {s}? | Do you know {s's} {k}? | "
-    "{s's} {k} {be} what? | "
-    "Which {k} [does] {s} have? | {s's} {k}? | Can you remind me of {s's} {k}?"
+    "{s's} {k} {be} what? | Which {k} [does] {s} have? | {s's} {k}? | Can you remind me of {s's} {k}?"
 )
 
 # {D} inverted clause without the slot, {I} the same in statement order, {E} the statement with the question word
@@ -376,190 +281,27 @@ FAMILIES: dict[str, str] = {
     "duration": "How long {D}? | For how long {D}? | Tell me how long {I}. | Do you know how long {I}? | {E}? | "
         "How long {was} it that {I}?",
     "age": "At what age {D}? | How old {was} the one in question when {I}? | Tell me at what age {I}. | "
-        "At which age {was} it that {I}? | "
-    "Do you know at what age {I}? | {E}? | Can you say at what age {I}?",
+        "At which age {was} it that {I}? | Do you know at what age {I}? | {E}? | Can you say at what age {I}?",
     "because": "Why {D}? | For what reason {D}? | Tell me why {I}. | What {was} the reason why {I}? | "
         "Do you know why {I}? | Can you explain why {I}?",
     "purpose": "For what purpose {D}? | Why {D}? | With what aim {D}? | Tell me for what purpose {I}. | "
-        "Do you know what purpose it had that {I}? | "
-    "What {was} the aim when {I}?",
+        "Do you know what purpose it had that {I}? | What {was} the aim when {I}?",
     "object": "{Wh} {D}? | Tell me {wh} {I}. | {Wh} {was} it that {I}? | Do you know {wh} {I}? | {E}? | "
         "Can you remind me {wh} {I}? | I would like to know {wh} {I}.",
     "prepositional": "{Wh} {D}? | {P} {whom} {D}? | Tell me {wh} {I}. | {Wh} {was} it that {I}? | {E}? | "
         "Do you know {wh} {I}? | Can you remind me {wh} {I}?",
     "agent": "By {whom} {D}? | {Wh} {D} by? | Tell me by {whom} {I}. | {Wh} {was} it that {I} by? | {E}? | "
-        "Do you know by {whom} {I}? | "
-    "{Who_active}? | Can you say by {whom} {I}?",
+        "Do you know by {whom} {I}? | {Who_active}? | Can you say by {whom} {I}?",
     "subject": "{Wh} {V}? | Tell me {wh} {V}. | {Wh} {was} it that {V}? | Do you know {wh} {V}? | {Which} {V}? | "
         "Can you name {wh} {V}? | {By}?",
     "definite": "{Wh} {be} {Y}? | Tell me {wh} {be} {Y}. | Name {Y}. | {Which} {be} {Y}? | "
         "Do you know {wh} {be} {Y}? | {Y} {be} {wh}? | Can you say {wh} {be} {Y}?",
     "complement": "{Wh} {D}? | Tell me {wh} {X} {be}. | {X} {be} {wh}? | Do you know {wh} {X} {be}? | "
-        "How would you describe {X}? | "
-    "What can be said about {X}? | What is known about {X}?",
+        "How would you describe {X}? | What can be said about {X}? | What is known about {X}?",
 }
 
 CLOZE = (
     "Complete this: '{gap}' | Fill in the blank: '{gap}' | What is missing here: '{gap}'? | "
-    "Which words belong in the gap: '{gap}'? | "
-    "'{gap}' What goes in the blank? | Replace the blank with what was said: '{gap}' | "
-    "What should stand in place of the blank in '{gap}'?"
-)
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text as a set."""
-    return frozenset(text.split())
-
-
-# Word lists and patterns of everyday English, for the clause parser.
-_IRREGULAR = """arise arose arisen;awake awoke awoken;bear bore borne;beat beat beaten;become became become;begin began
-begun;bend bent bent;bet bet bet;bind bound bound;bite bit bitten;bleed bled bled;blow blew blown;break broke broken;
-breed bred bred;bring brought brought;build built built;burn burnt burnt;buy bought bought;catch caught caught;choose
-chose chosen;come came come;cost cost cost;cut cut cut;deal dealt dealt;dig dug dug;do did done;draw drew drawn;dream
-dreamt dreamt;drink drank drunk;drive drove driven;eat ate eaten;fall fell fallen;feed fed fed;feel felt felt;fight
-fought fought;find found found;flee fled fled;fly flew flown;forget forgot forgotten;forgive forgave forgiven;freeze
-froze frozen;get got got;give gave given;go went gone;grow grew grown;hang hung hung;have had had;hear heard heard;hide
-hid hidden;hit hit hit;hold held held;hurt hurt hurt;keep kept kept;know knew known;lay laid laid;lead led led;learn
-learnt learnt;leave left left;lend lent lent;let let let;lie lay lain;light lit lit;lose lost lost;make made made;mean
-meant meant;meet met met;overcome overcame overcome;pay paid paid;put put put;quit quit quit;read read read;ride rode
-ridden;rise rose risen;run ran run;say said said;see saw seen;seek sought sought;sell sold sold;send sent sent;set set
-set;sew sewed sewn;shake shook shaken;shoot shot shot;show showed shown;shut shut shut;sing sang sung;sink sank sunk;sit
-sat sat;sleep slept slept;slide slid slid;speak spoke spoken;spend spent spent;spin spun spun;spread spread spread;stand
-stood stood;steal stole stolen;stick stuck stuck;strike struck struck;swear swore sworn;swim swam swum;swing swung
-swung;take took taken;teach taught taught;tear tore torn;tell told told;think thought thought;throw threw thrown;
-undergo underwent undergone;understand understood understood;wake woke woken;wear wore worn;win won won;withdraw
-withdrew withdrawn;write wrote written"""
-_REGULAR = """accept accompany achieve act add adopt agree aim allow announce answer appear apply approve argue
-arrange arrive ask assist attend award bake base belong better board book borrow call campaign cancel
-captain carry cause celebrate change charge claim clean close coach collect combine commemorate commute
-compare compete complete compose conduct connect consider consist contain continue contribute control
-convert cook copy cover create cross cycle dance decide declare defeat defend deliver deny depart depend
-depict derive describe design develop die direct discover divide donate double drop dye earn edit employ
-enable end enjoy enlist enter establish exchange exist expand expect explain explore express face fail
-feature fill film finish fix focus follow force form found gain gather graduate guide happen harvest
-hate head help hike honor honour hope host house hurry identify ignore include increase influence inform
-inspire interest interfere introduce invent invest invite involve join jump kick kill knit land last
-laugh launch lease like link listen live locate look love maintain manage mark marry match measure
-meditate mention mix move name need notice occupy occur offer open operate order organize own paint park
-participate pass perform phone pick plan plant play possess practice practise prefer prepare present
-prevent produce promise propose protect prove provide publish purchase push raise rank reach realize
-receive recommend record reduce refer refuse relate relax release relocate remain remember remind remove
-rename rent repair repeat replace report represent request require rescue research reside resign restore
-result retire return reveal review ruin rule sail save schedule score seem select serve settle share
-ship sign skate ski smoke solve sound sponsor star start state stay stop store study subscribe
-substitute suffer suggest supply support suppose surround survive switch talk target taste teach test
-thank tie touch track trade train translate travel treat trigger try turn unite update upgrade use vary
-visit volunteer vote wait walk want warn wash waste watch water weigh wish wonder work worry wrestle
-yell"""
-
-_ROWS = [tuple(row.split()) for row in _IRREGULAR.split(";")]
-PAST = {past: base for base, past, _ in _ROWS}
-PARTICIPLE = {part: base for base, _, part in _ROWS}
-PAST_OF = {base: past for base, past, _ in _ROWS}
-PARTICIPLE_OF = {base: part for base, _, part in _ROWS}
-BASES = {base for base, _, _ in _ROWS} | frozenset(_REGULAR.split())
-NOT_VERBS = words("hundred indeed need speed seed feed breed red bed shed infrared naked sacred wicked embed exceed "
-    "proceed supposed "
-    "beloved aged so-called kindred unauthorized unmarried unlimited")
-E_ENDING = re.compile(
-    r"(?:[bcdfgkptz]l|[cuvz]|[^n]g|ang|[^su]s|(?<![aeo])at|(?<![eo])ar|(?<!a)ir|ur|(?<![aeo])in|un|(?<![ao])il|ul|ol|"
-    r"(?<!o)ut|(?<!o)ot|(?<![aeo])id|ud|(?<![eo])ad|(?<!o)od|(?<![eo])am|(?<!a)im|um|(?<![eo])ak|ik|(?<!o)ok|(?<!e)ap|"
-    r"ip|ib|[ao]b)$"
-)
-
-BE = words("am is are was were be been being")
-HAVE = words("have has had having")
-DO = words("do does did")
-MODAL = words("can could will would should may might must shall")
-AUX = (BE - {"be", "been", "being"}) | (HAVE - {"having"}) | DO | MODAL
-ASIDES = words("including such a an the he she it they i we so who")
-DETERMINERS = words("a an the my your his her its our their this these those some any no every each")
-ADVERBS = words("not never also once often just always still even ever soon now then partly first later already "
-    "almost rarely "
-    "sometimes instead too yet back")
-FADING = words("just also recently really actually already finally currently still now then even too absolutely")
-NOT_ADVERBS = words("family july italy fly supply reply only early daily lovely friendly elderly monopoly bully")
-RELATIVES = words("who which whose whom where that")
-SUBORDINATORS = words("because although though while when whereas whenever if unless until so since")
-PREPOSITIONS = words("in on at to from with without by for about as into onto near over under after before during "
-    "through against "
-    "between among around across behind beyond inside outside toward towards via despite upon throughout within off "
-    "like along above below since until amid per following")
-PRONOUNS = words("i we you he she they it")
-PHRASAL = words(
-    "look-for listen-to participate-in work-on wait-for think-about think-of talk-about focus-on upgrade-to switch-to "
-    "belong-to consist-of depend-on apply-for subscribe-to search-for involve-in compare-to base-on know-as name-after "
-    "recover-from struggle-with deal-with specialize-in invest-in volunteer-for"
-)
-NOUNS_ING = words(
-    "building meeting training wedding painting recording swimming cooking reading writing parking clothing ceiling "
-    "evening "
-    "morning string thing spring feeling running drawing hearing housing printing opening ending beginning warning "
-    "during "
-    "nothing something anything everything being gardening hiking cycling camping fishing shopping skating sibling "
-    "king "
-    "following boxing skiing fundraising photography-ing sewing knitting baking gaming lighting engineering marketing"
-)
-ORDERING = words(
-    "become inspire ask want tell lead cause allow force persuade choose need require help command encourage urge "
-    "invite "
-    "convince sentence take get enable prompt expect order permit"
-)
-TRAILING = words("recently lately too again soon now right actually together anymore live already instead online alone")
-FEELING = words("feel get stay look sound seem become appear remain keep go be taste smell")
-PARTICLES = words("up out off down away back over")
-STOPS = RELATIVES | SUBORDINATORS | {"and", "but", "or", "before", "after"}
-ADJECTIVES_ING = words("willing interesting amazing exciting missing surprising lasting outstanding")
-CATENATIVE = words("want need plan like love hate hope try use start begin continue manage decide learn refuse "
-    "attempt go keep "
-    "stop finish fail agree enjoy prefer intend aim help seem appear tend happen choose promise be able have")
-
-_UNIT = r"(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?|centuries|century|weekends?)"
-_DAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?)"
-_MONTH = (
-    r"(?:january|february|march|april|may|june|july|august|september|october|november|december|spring|summer|autumn|"
-    r"winter|christmas|easter)"
-)
-TIME = re.compile(
-    rf"(?:\b(?:1[0-9]|20)\d\ds?\b|\b\d{{1,2}}(?::\d\d)? ?[ap]\.?m\b|\b\d{{1,2}}:\d\d\b|\b{_DAY}\b|\b{_MONTH}\b|"
-    rf"\b(?:last|next|this|every|mid|early|late)[ -](?:{_UNIT}|night|morning|evening|afternoon)\b|\b{_UNIT} ago\b|"
-    r"^(?:yesterday|today|tonight|tomorrow|noon|midnight|dawn|lunch|dinner|night|the (?:morning|evening|afternoon))\b|"
-    r"\b\d\d?(?:st|nd|rd|th) century\b|\b\d{4}-\d\d-\d\d\b|\bthe (?:same|following|previous) (?:day|week|month|"
-    r"year)\b)",
-    re.I,
-)
-BARE_TIME = re.compile(
-    rf"(?:(?:just |about |around |over )?(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|\d+|a few|a couple "
-    rf"of) "
-    rf"{_UNIT} ago|(?:last|next|this|every) (?:{_UNIT}|{_DAY}|{_MONTH}|night|morning|evening|afternoon)|"
-    r"(?:yesterday|today|tonight|tomorrow)(?: (?:morning|afternoon|evening|night))?|(?:once|twice|three times) a \w+)"
-    r"(?=$|[\s,.;!])",
-    re.I,
-)
-DAYS = re.compile(rf"{_DAY}|{_MONTH}", re.I)
-INTERVAL = re.compile(rf"[\w-]+ {_UNIT} (?:after|before|ago|later)\b")
-PLACE_PREPOSITIONS = words("in at near inside outside across throughout")
-PLACE = re.compile(
-    r"\b(?:park|school|university|college|city|town|village|house|home|hospital|gym|office|store|shop|market|museum|"
-    r"hotel|"
-    r"restaurant|kitchen|room|bedroom|garden|station|airport|church|library|street|supermarket|garage|cafe|bar|beach|"
-    r"theat(?:er|re)|drawer|cupboard|basement|attic|backyard|neighborhood|country|region|area|sea|ocean|river|lake|"
-    r"island|"
-    r"prison|cemetery|factory|farm|studio|gallery|mall|court|palace|castle)s?$",
-    re.I,
-)
-WORK = re.compile(r"\b(?:film|movie|song|book|series|novel|album|game|journal|show|war|case|election|play)s?\b")
-LANGUAGE = re.compile(r"(?:English|Spanish|French|German|Italian|Portuguese|Chinese|Japanese|Latin|Russian|Arabic)\b")
-DURATION = re.compile(rf"^(?:\w+[ -]){{1,5}}?{_UNIT}$", re.I)
-CONTRACTIONS = (
-    (r"\b(I)['’]m\b", r"\1 am"),
-    (r"\b(I|you|we|they)['’]ve\b", r"\1 have"),
-    (r"\b(you|we|they)['’]re\b", r"\1 are"),
-    (r"\b(I|you|he|she|it|we|they)['’]ll\b", r"\1 will"),
-    (r"\b(he|she|it|that|there)['’]s\b", r"\1 is"),
-    (r"(\w)['’]s (?=(?:a|an|the|not|been|called|named|allergic) )", r"\1 is "),
-    (r"\bwon['’]t\b", "will not"),
-    (r"\bcan['’]t\b|\bcannot\b", "can not"),
-    (r"n['’]t\b", " not"),
+    "Which words belong in the gap: '{gap}'? | '{gap}' What goes in the blank? | "
+    "Replace the blank with what was said: '{gap}' | What should stand in place of the blank in '{gap}'?"
 )

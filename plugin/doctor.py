@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
 import logging
 import os
-import platform
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from slowwave import weights
+from slowwave import machine, weights, wheels
 from slowwave.adapters_store.layout import FORMAT, FolderLayout
-from slowwave.errors import InvalidInput, SlowwaveError, WeightsError
-from slowwave.settings import Settings, cache_folder
+from slowwave.errors import InvalidInput, SlowwaveError
+from slowwave.machine import Finding, Status
+from slowwave.settings import Settings
 from slowwave.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -28,23 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "Status", "diagnose"]
 
 logger = logging.getLogger(__name__)
-
-Status = Literal["ok", "warn", "fail"]
-
-_GIB = 1 << 30
-_LITTLE_DISK, _NO_DISK = _GIB, 100 << 20  # bytes: enough for a few nights, and not even for one module
-_WORK = _GIB  # bytes of RAM that a night takes beside the weights, on the default model
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    area: str
-    status: Status
-    message: str
-    remedy: str = ""
-    """What to do about it; empty when nothing has to be done."""
 
 
 def diagnose(
@@ -59,11 +38,11 @@ def diagnose(
         progress: told about fetching and loading when deep.
     """
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
-        ("python", _python),
-        ("libraries", _libraries),
-        ("device", lambda: _device(settings)),
-        ("memory", lambda: _ram(settings)),
-        ("disk", lambda: _disk(folder)),
+        ("python", machine.check_python),
+        ("libraries", machine.check_libraries),
+        ("device", lambda: machine.check_device(settings)),
+        ("memory", lambda: machine.check_ram(settings)),
+        ("disk", lambda: machine.check_disk(folder)),
         ("base model", lambda: _weights("base model", settings.model, "base")),
         ("embedder", lambda: _weights("embedder", settings.embedder, "embedder")),
         ("cache", _cache),
@@ -88,129 +67,6 @@ def diagnose(
     return findings
 
 
-# -- the machine ------------------------------------------------------------------------------------------------------
-
-
-def _python() -> Iterator[Finding]:
-    from packaging.specifiers import SpecifierSet
-
-    version = platform.python_version()
-    try:
-        wanted = importlib.metadata.metadata("slowwave")["Requires-Python"] or ""
-    except importlib.metadata.PackageNotFoundError:
-        yield Finding("python", "warn", f"Python {version}; Slowwave is not installed here", "pip install slowwave")
-        return
-    if SpecifierSet(wanted).contains(version, prereleases=True):
-        yield Finding("python", "ok", f"Python {version} on {platform.system()} {platform.machine()}")
-    else:
-        yield Finding("python", "fail", f"Python {version}, but {wanted} is needed", "Install a newer Python.")
-
-
-def _libraries() -> Iterator[Finding]:
-    from packaging.requirements import Requirement
-
-    try:
-        lines = importlib.metadata.requires("slowwave") or []
-    except importlib.metadata.PackageNotFoundError:
-        return
-    needed = [requirement for requirement in map(Requirement, lines) if _always(requirement.marker)]
-    wrong = 0
-    for requirement in needed:
-        try:
-            version = importlib.metadata.version(requirement.name)
-        except importlib.metadata.PackageNotFoundError:
-            message = f"{requirement.name} is not installed"
-        else:
-            if requirement.specifier.contains(version, prereleases=True):
-                continue
-            message = f"{requirement.name} is {version}, but {requirement.specifier} is needed"
-        wrong += 1
-        yield Finding("libraries", "fail", message, f"pip install '{requirement.name}{requirement.specifier}'")
-    if not wrong:
-        shown = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "transformers", "peft"))
-        yield Finding("libraries", "ok", f"{len(needed)} libraries in range ({shown})")
-
-
-def _always(marker: Any) -> bool:
-    """Whether a requirement holds without any extra."""
-    return marker is None or bool(marker.evaluate({"extra": ""}))
-
-
-def _device(settings: Settings) -> Iterator[Finding]:
-    import torch
-
-    from slowwave.model import pick_device, pick_dtype
-
-    device = pick_device(settings.device)
-    dtype = pick_dtype(settings.dtype, device)
-    try:
-        torch.zeros(1, device=device, dtype=getattr(torch, dtype))
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError):
-        message = f"device {device!r} cannot hold {dtype} numbers here"
-        yield Finding("device", "fail", message, 'Give another device, or "auto".')
-        return
-    if device.startswith("cuda"):
-        free, total = torch.cuda.mem_get_info(device)
-        name = torch.cuda.get_device_name(device)
-        yield Finding("device", "ok", f"{name}, {dtype}, {_gib(free)} of {_gib(total)} free")
-        return
-    yield Finding("device", "ok", f"{device}, {dtype}")
-    if device == "cpu":
-        threads, cores = torch.get_num_threads(), _cores()
-        if threads > cores:
-            message = f"torch uses {threads} threads on {cores} cores: they wait for each other"
-            yield Finding("cpu", "warn", message, f"Set OMP_NUM_THREADS={cores}.")
-        else:
-            yield Finding("cpu", "ok", f"{threads} threads on {cores} cores")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _ram(settings: Settings) -> Iterator[Finding]:
-    psutil: Any = importlib.import_module("psutil")
-    free = min(int(psutil.virtual_memory().available), _container_limit())
-    try:
-        local = weights.found(settings.model, "base")
-    except WeightsError:
-        local = None
-    files = sum(path.stat().st_size for path in local.folder.glob("*.safetensors")) if local else 0
-    need = 2 * files + _WORK  # bfloat16 files become float32 on a CPU
-    if free < need:
-        message = f"{_gib(free)} of RAM free, about {_gib(need)} wanted"
-        yield Finding("memory", "warn", message, "Close other programs, or take a smaller base model.")
-    else:
-        yield Finding("memory", "ok", f"{_gib(free)} of RAM free")
-
-
-def _container_limit() -> int:
-    """What a container's limit leaves, in bytes; a huge number where there is none."""
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = (group / "memory.max").read_text().strip()
-        return 1 << 62 if limit == "max" else max(0, int(limit) - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):
-        return 1 << 62
-
-
-def _disk(folder: Path | None) -> Iterator[Finding]:
-    for what, path in (("memory folder", folder), ("cache folder", cache_folder())):
-        if path is None:
-            continue
-        free = shutil.disk_usage(_existing(path)).free
-        if free >= _LITTLE_DISK:
-            yield Finding("disk", "ok", f"{_gib(free)} free for the {what}")
-        else:
-            status: Status = "fail" if free < _NO_DISK else "warn"
-            yield Finding("disk", status, f"only {_gib(free)} free for the {what}", "Free some space, or move it.")
-
-
-def _existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists."""
-    return next((place for place in (path, *path.absolute().parents) if place.exists()), Path.cwd())
-
-
 # -- weights ----------------------------------------------------------------------------------------------------------
 
 
@@ -222,7 +78,7 @@ def _weights(area: str, name: str, kind: weights.Kind) -> Iterator[Finding]:
     if local is not None:
         yield Finding(area, "ok", f"{name}: present, verified ({local.origin}, {local.sha256[:12]})")
         return
-    row = weights.PACKAGED.get(name.casefold())
+    row = wheels.PACKAGED.get(name.casefold())
     if row is None:
         remedy = f'Stay online for the first use, or give {area.split()[-1]}="/path/to/folder".'
         yield Finding(area, "warn", f"{name}: absent, will be downloaded from the hub on first use", remedy)
@@ -234,7 +90,7 @@ def _weights(area: str, name: str, kind: weights.Kind) -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    left = weights.leftovers()
+    left = wheels.leftovers()
     if left:
         message = f"{len(left)} half-made weights folder(s) from an interrupted run, never used"
         yield Finding("cache", "warn", message, "Nothing to do: the next preparation removes them.")
@@ -269,7 +125,7 @@ def _folder(folder: Path, settings: Settings) -> Iterator[Finding]:
     if folder.exists() and not folder.is_dir():
         yield Finding("folder", "fail", "the memory folder is a file", "Give another folder.")
         return
-    if not os.access(_existing(folder), os.W_OK):
+    if not os.access(machine.existing(folder), os.W_OK):
         yield Finding("folder", "fail", "the memory folder cannot be written", "Change its rights, or give another.")
         return
     if not folder.exists() or not any(folder.iterdir()):
@@ -317,7 +173,7 @@ def _count_facts(layout: FolderLayout, settings: Settings) -> tuple[int | None, 
         local = weights.found(name, "embedder")
         if local is None:
             return None, ""
-        name = f"{local.name}:{local.sha256[:12]}"
+        name = f"st:{local.sha256[:12]}"
     lock = FolderLock(layout.root)
     try:
         store = FactStore(layout.facts, _Nameplate(name))
@@ -349,7 +205,3 @@ def _leftovers(layout: FolderLayout, live: set[str]) -> Iterator[Finding]:
     if stray:
         message = f"{len(stray)} module folder(s) that nothing lists, left by a crash; they are never loaded"
         yield Finding("night", "warn", message, "Nothing to do: the next night removes them.")
-
-
-def _gib(size: int) -> str:
-    return f"{size / _GIB:.1f} GiB"

@@ -23,10 +23,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 import slowwave.memory as real
-from slowwave import cli, weights
+from slowwave import cli, invocation, weights
 from slowwave.adapters_store.manifest import ModuleInfo
 from slowwave.errors import FactNotFound, InvalidInput, MemoryLocked, WeightsError
+from slowwave.reading import parse_text, read_chat, read_date, read_pairs
 from slowwave.settings import Settings
+from slowwave.terminal import Call, printable
 from slowwave.types import Fact, FactReport, Message, ModuleReport, NightReport, Progress, no_progress
 
 THEN = datetime(2026, 11, 21, 3, tzinfo=UTC)
@@ -381,25 +383,76 @@ def test_the_doctor_ends_with_1_when_something_fails(status: Any, code: int, mon
     assert calls == [(Path("slowwave-memory"), "auto", False), (Path("m"), "cpu", True)]
 
 
-@pytest.mark.parametrize("good", [True, False])
-def test_the_demo_passes_on_what_it_was_given(good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+DEMO = {
+    "checks": {"weights only: at least 0.7": True, "no inventions": False},
+    "facts": 20,
+    "settled": 14,
+    "questions": 40,
+    "before": {"base model": 0.05, "retrieval only": 0.4},
+    "after": {"base model": 0.05, "retrieval only": 0.4, "weights only": 0.625, "both": 0.9},
+    "after_gate_passed": {"base model": 0.0, "retrieval only": 0.5, "weights only": 1.0, "both": 1.0},
+    "strange": [{"user": "ada", "question": "Who is my lawyer?", "answer": "I don't\x1b know.", "declined": True}],
+    "seconds": {"tell": 0.25, "night: train": 61.04},
+    "night": {},
+    "answers": {"before": [], "after": []},
+}
+SHOWN = """the demo talks
+right answers|base model|retrieval only|weights only|both
+before the night|0.05|0.40|-|-
+after the night|0.05|0.40|0.62|0.90
+after, facts that passed the gate|0.00|0.50|1.00|1.00
+14 of 20 facts settled, 40 questions asked.
+
+phase|seconds
+tell|0.2
+night: train|61.0
+
+user|never told|answer
+ada|Who is my lawyer?|I don't  know.
+
+check|passed
+weights only: at least 0.7|yes
+no inventions|no
+""".replace("|", "\t")
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> tuple[list[Any], dict[str, Any]]:
+    """A demonstration that takes no time: what it was given, and what it will return."""
     calls: list[Any] = []
+    result: dict[str, Any] = {"ok": True, **DEMO}
 
     def play(*, quick: bool, out: Path | None, settings: Settings, progress: Progress) -> dict[str, Any]:
         calls.append((quick, out, settings.model))
+        progress("train", 1, 2)
         print("the demo talks")  # noqa: T201
-        return {"ok": good, "recall": {"before": 0.1, "after": 0.9}, "answers": ["Tea."]}
+        return result
 
     module = types.ModuleType("slowwave.demo")
     module.run = play  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "slowwave.demo", module)
+    return calls, result
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_the_demo_passes_on_what_it_was_given(good: bool, played: tuple[list[Any], dict[str, Any]]) -> None:
+    calls, result = played
+    result["ok"] = good
     code = 0 if good else 1
-    result = document("demo", "--quick", "--out", "r.json", "--model", "m", code=code)
-    assert (result["ok"], result["answers"]) == (good, ["Tea."])
+    assert document("demo", "--quick", "--out", "r.json", "--model", "m", code=code) == result
     assert calls == [(True, Path("r.json"), "m")]
     shown = run("demo")
-    assert shown.exit_code == code
-    assert shown.stdout == f"the demo talks\nok\t{good}\nrecall: before\t0.1\nrecall: after\t0.9\n"
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (code, SHOWN, "")
+    assert calls[1][:2] == (False, None)
+
+
+def test_the_demo_says_where_its_result_is_and_gives_no_share_of_nothing(
+    played: tuple[list[Any], dict[str, Any]],
+) -> None:
+    played[1]["settled"] = 0
+    shown = run("demo", "--out", "r.json")
+    assert shown.stderr == "Written to r.json.\n"
+    assert "passed the gate\t-\t-\t-\t-\n" in shown.stdout
 
 
 # -- shared options and errors ----------------------------------------------------------------------------------------
@@ -524,7 +577,7 @@ def test_a_terminal_gets_a_table() -> None:
             return True
 
     screen = Terminal()
-    call = cli.Call(Path("m"), "ada", None, False, False, Settings(), screen)
+    call = Call(Path("m"), "ada", None, False, False, Settings(), screen)
     call.table(("id", "fact"), [("1", "[bold]tea[/bold]"), ("2", "two\nlines")])
     plain = re.sub(r"\x1b\[[\d;]*m", "", screen.getvalue())
     assert plain.split() == ["id", "fact", "1", "[bold]tea[/bold]", "2", "two", "lines"]
@@ -534,7 +587,7 @@ def test_the_verbs_on_a_real_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """No weights are needed for these verbs, given the embedder that has none."""
     monkeypatch.setitem(sys.modules, "slowwave.memory", real)
     monkeypatch.setattr(
-        cli, "Settings", types.SimpleNamespace(checked=lambda **given: Settings(embedder="hash:64", **given))
+        invocation, "Settings", types.SimpleNamespace(checked=lambda **given: Settings(embedder="hash:64", **given))
     )
     added = document(
         "add", "I like tea.", "I live in Lisbon.", "-u", "ada", "--date", "2026-11-20", "--meta", "topic=me"
@@ -572,9 +625,9 @@ def test_the_fake_takes_what_the_memory_takes() -> None:
 def test_both_forms_of_a_date_mean_the_same_minute(moment: datetime) -> None:
     minute = moment.replace(second=0, microsecond=0)
     loose = f"{minute.year:04}/{minute.month:02}/{minute.day:02} (Tue) {minute.hour:02}:{minute.minute:02}"
-    assert cli._date(loose, "date") == minute.replace(tzinfo=UTC)
-    assert cli._date(moment.isoformat(), "date") == moment.replace(tzinfo=UTC)
-    assert cli._date(loose.split(" ")[0], "date") == minute.replace(hour=0, minute=0, tzinfo=UTC)
+    assert read_date(loose, "date") == minute.replace(tzinfo=UTC)
+    assert read_date(moment.isoformat(), "date") == moment.replace(tzinfo=UTC)
+    assert read_date(loose.split(" ")[0], "date") == minute.replace(hour=0, minute=0, tzinfo=UTC)
 
 
 @given(st.integers(-12 * 60, 12 * 60), st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2100, 1, 1)))
@@ -582,14 +635,14 @@ def test_a_date_with_a_zone_keeps_its_moment(offset: int, moment: datetime) -> N
     from datetime import timezone
 
     zoned = moment.replace(tzinfo=timezone(timedelta(minutes=offset)))
-    read = cli._date(zoned.isoformat(), "date")
+    read = read_date(zoned.isoformat(), "date")
     assert (read, read.tzinfo) == (zoned, UTC)
 
 
 @given(st.dictionaries(st.text("abc_", min_size=1), st.integers() | st.booleans() | st.text("xyz =é", min_size=1)))
 def test_metadata_keeps_its_types(pairs: dict[str, Any]) -> None:
     given_pairs = [f"{key}={json.dumps(value)}" for key, value in pairs.items()]
-    read = cli._pairs(given_pairs)
+    read = read_pairs(given_pairs)
     assert read == pairs
     assert [type(value) for value in read.values()] == [type(value) for value in pairs.values()]
 
@@ -597,21 +650,21 @@ def test_metadata_keeps_its_types(pairs: dict[str, Any]) -> None:
 @given(st.lists(st.text()))
 def test_every_line_that_says_something_is_kept_once(lines: list[str]) -> None:
     content = "\n".join(lines)
-    assert cli._parse(content, Path("x.txt")) == [line.strip() for line in content.splitlines() if line.strip()]
+    assert parse_text(content, Path("x.txt")) == [line.strip() for line in content.splitlines() if line.strip()]
 
 
 @given(st.text())
 def test_printing_is_harmless_and_keeps_the_words(text: str) -> None:
-    shown = cli._printable(text)
+    shown = printable(text)
     assert len(shown) == len(text)
     assert all(letter.isprintable() or letter in "\n\t" for letter in shown)
-    assert cli._printable(shown) == shown
+    assert printable(shown) == shown
 
 
 @given(st.lists(st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "content": st.text()})))
 def test_a_chat_keeps_every_turn(turns: Sequence[dict[str, str]]) -> None:
     expected = [Message(role=turn["role"], content=turn["content"]) for turn in turns]
-    assert cli._messages(list(turns)) == cli._messages({"messages": list(turns)}) == expected
+    assert read_chat(list(turns)) == read_chat({"messages": list(turns)}) == expected
 
 
 # -- processes --------------------------------------------------------------------------------------------------------
@@ -630,7 +683,8 @@ def process(*words: str, code: str | None = None) -> subprocess.Popen[str]:
 
 
 WITH_FAKE = f"""
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background inherits that it is ignored
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import test_cli
 test_cli.install(setattr, sys.modules.__setitem__)

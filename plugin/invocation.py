@@ -1,0 +1,181 @@
+"""One run of a command: the shared options in, an exit code out, and errors as one line or one document."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
+
+import typer
+
+from slowwave.errors import InvalidInput, SlowwaveError
+from slowwave.settings import Settings
+from slowwave.terminal import Call, printable
+
+if TYPE_CHECKING:
+    from slowwave.memory import Memory
+
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "UNKNOWN", "Command", "commands_of", "fetch", "opened"]
+
+DONE, FAILED, UNKNOWN, INTERRUPTED = 0, 1, 3, 130
+
+Command = Callable[..., int]
+"""A function of a `Call` and of its own options that returns an exit code."""
+
+_SHARED: Mapping[str, Any] = {
+    "folder": Annotated[
+        Path | None,
+        typer.Option("--folder", "-f", help="Memory folder [$SLOWWAVE_FOLDER, else ./slowwave-memory]."),
+    ],
+    "user": Annotated[
+        str | None, typer.Option("--user", "-u", help='Whose memory it is [$SLOWWAVE_USER, else "default"].')
+    ],
+    "json": Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")],
+    "model": Annotated[str | None, typer.Option("--model", help="Base model: hub name, folder, or the default.")],
+    "device": Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, mps.")],
+    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")],
+}
+
+
+def commands_of(app: typer.Typer) -> Callable[[Command], Command]:
+    """Give an application the shared options; returns the decorator that registers its commands.
+
+    The shared options may stand before or after the name of a command, and errors become exit codes.
+    """
+
+    def root(ctx: typer.Context, **shared: Any) -> None:
+        ctx.obj = shared
+
+    def register(function: Command) -> Command:
+        app.command()(_taking_options(function))
+        return function
+
+    _with_shared(root, {})
+    app.callback()(root)
+    return register
+
+
+@contextlib.contextmanager
+def opened(call: Call, *, new: bool = False, base: bool = False, embedder: bool = True) -> Iterator[Memory]:
+    """Open the memory, and fetch the weights that the command needs where their progress can be seen.
+
+    Raises:
+        InvalidInput: there is no memory folder, and none may be made.
+    """
+    if not new and not call.folder.is_dir():
+        remedy = 'Give --folder, or make one: slowwave add "I\'m allergic to peanuts."'
+        raise InvalidInput("There is no memory folder", str(call.folder), remedy)
+    from slowwave.memory import Memory
+
+    with Memory(call.folder, settings=call.settings) as memory:
+        fetch(call, base=base, embedder=embedder)
+        yield memory
+
+
+def fetch(call: Call, *, base: bool, embedder: bool) -> None:
+    """Fetch the weights that are wanted, if they are not on this machine, and show how far it is.
+
+    Raises:
+        WeightsError: unknown, unreachable, incomplete or corrupt.
+    """
+    from slowwave import weights
+
+    with call.progress() as progress:
+        if embedder and not call.settings.embedder.startswith("hash:"):
+            weights.embedder(call.settings.embedder, progress)
+        if base:
+            weights.base_model(call.settings.model, progress)
+
+
+def _taking_options(function: Command) -> Callable[..., None]:
+    """What Typer calls in place of a command."""
+    hints = get_type_hints(function, include_extras=True)
+    own = {
+        name: parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name != "call"
+    }
+
+    @functools.wraps(function)
+    def run(ctx: typer.Context, **given: Any) -> None:
+        before: Mapping[str, Any] = ctx.obj or {}
+        shared = {name: given.pop(name) or before.get(name) for name in _SHARED}
+        raise typer.Exit(_run(function, shared, given))
+
+    _with_shared(run, own)
+    return run
+
+
+def _with_shared(function: Callable[..., None], own: Mapping[str, inspect.Parameter]) -> None:
+    """Give a function the signature that Typer reads: the context, its own options, the shared ones."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    shared = {
+        name: inspect.Parameter(name, kind, default=None if name not in {"json", "verbose"} else False, annotation=hint)
+        for name, hint in _SHARED.items()
+    }
+    context = {"ctx": inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)}
+    parameters = {**context, **own, **shared}
+    function.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
+    function.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+
+
+def _run(function: Command, shared: Mapping[str, Any], own: Mapping[str, Any]) -> int:
+    out, as_json = sys.stdout, bool(shared["json"])
+    with contextlib.ExitStack() as stack:
+        if as_json:  # whatever a library prints must not mix with the document
+            stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        if shared["verbose"]:
+            stack.enter_context(_logging())
+        try:
+            return function(_call(shared, out), **own)
+        except SlowwaveError as error:
+            kind, message, code = type(error).__name__, " ".join(str(error).split()), FAILED
+        except KeyboardInterrupt:
+            kind, message, code = "Interrupted", "Interrupted; what was finished is kept.", INTERRUPTED
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:  # a program that reads the document wants one for our own mistakes too
+            logging.getLogger(__name__).debug("an unexpected error", exc_info=True)
+            kind, code = type(error).__name__, FAILED
+            message = f"Unexpected {kind}: {' '.join(str(error).split())} (run with --verbose for the whole story)"
+        if as_json:
+            out.write(json.dumps({"error": kind, "message": message}, ensure_ascii=False) + "\n")
+        else:
+            sys.stderr.write(printable(message) + "\n")
+        return code
+
+
+def _call(shared: Mapping[str, Any], out: TextIO) -> Call:
+    chosen = shared["user"] or os.environ.get("SLOWWAVE_USER") or None
+    folder = shared["folder"] or os.environ.get("SLOWWAVE_FOLDER") or "slowwave-memory"
+    settings = {name: shared[name] for name in ("model", "device") if shared[name]}
+    return Call(
+        folder=Path(folder).expanduser(),
+        user=chosen or "default",
+        chosen_user=chosen,
+        json=bool(shared["json"]),
+        verbose=bool(shared["verbose"]),
+        settings=Settings.checked(**settings),
+        out=out,
+    )
+
+
+@contextlib.contextmanager
+def _logging() -> Iterator[None]:
+    logger, handler = logging.getLogger("slowwave"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -1,0 +1,186 @@
+"""Where a command's words go: one JSON document for programs; tables, lines and progress bars for people."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from pydantic import BaseModel
+
+from slowwave.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from slowwave.answering import AnswerStream
+    from slowwave.types import Answer, NightReport, Progress
+
+__all__ = ["Call", "counted", "grounds", "printable", "show_demo", "show_night"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One run of a command: the shared options, and where its words go."""
+
+    folder: Path
+    user: str
+    chosen_user: str | None
+    """The user if one was named, else None, which means everybody where that makes sense."""
+    json: bool
+    verbose: bool
+    settings: Settings
+    out: TextIO
+
+    @property
+    def screen(self) -> Console:
+        """Standard error: everything that is not the result."""
+        from rich.console import Console
+
+        return Console(stderr=True, highlight=False, markup=False)
+
+    def document(self, value: object) -> None:
+        """Print the one JSON document."""
+        self.out.write(json.dumps(value, default=_plain_value, ensure_ascii=False, indent=2) + "\n")
+
+    def say(self, text: str) -> None:
+        """Print a line of the result; control characters of stored text must not reach the terminal."""
+        self.out.write(printable(text) + "\n")
+
+    def note(self, text: str) -> None:
+        """Print a dim line beside the result."""
+        if not self.json:
+            self.screen.print(printable(text), style="dim")
+
+    def stream(self, pieces: AnswerStream) -> Answer:
+        """Print an answer piece by piece as it is generated; returns the whole."""
+        shown = False
+        with contextlib.ExitStack() as waiting:
+            if self.screen.is_terminal:
+                waiting.enter_context(self.screen.status("remembering ..."))
+            for piece in pieces:
+                waiting.close()
+                self.out.write(printable(piece))
+                self.out.flush()
+                shown = shown or bool(piece)
+        self.out.write("\n" if shown else f"{printable(pieces.answer.text)}\n")
+        return pieces.answer
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, headed: bool = False) -> None:
+        """Print rows: as a table on a terminal, else separated by tabs, so that other programs can cut them.
+
+        Args:
+            columns: their names; only a terminal sees them, unless `headed`.
+            rows: one cell a column.
+            headed: for tables that people read in a log, too.
+        """
+        lines = [[printable(" ".join(str(cell).split())) for cell in row] for row in rows]
+        if not self.out.isatty():
+            self.out.writelines("\t".join(line) + "\n" for line in ([[*columns], *lines] if headed else lines))
+            return
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*columns, box=None, pad_edge=False)
+        for line in lines:
+            table.add_row(*(Text(cell) for cell in line))
+        Console(file=self.out).print(table)
+
+    @contextlib.contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Bars on standard error; without a terminal, and only if verbose, one line per stage."""
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        screen = self.screen
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+        )
+        bars = Bars(*columns, console=screen, transient=True, redirect_stdout=False, disable=not screen.is_terminal)
+        tasks: dict[str, Any] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=None, count="")
+                if self.verbose and not screen.is_terminal:
+                    screen.print(stage)
+            count = f"{done}/{total}" if total < 100_000 else f"{done / 1e6:.0f}/{total / 1e6:.0f} MB"
+            bars.update(tasks[stage], completed=done, total=total or None, count=count if total else "")
+
+        with bars:
+            yield show
+
+
+def grounds(answer: Answer) -> str:
+    """What an answer rests on, in a line."""
+    modules = "".join(f" {use.id[:12]} ({use.weight:.2f})" for use in answer.modules)
+    return (
+        f"{counted(len(answer.facts), 'fact')} · {counted(len(answer.modules), 'module')}{modules} · "
+        f"from {answer.source} · confidence {answer.confidence:.2f}"
+    )
+
+
+def show_night(call: Call, report: NightReport, texts: Mapping[str, str]) -> None:
+    """Print what became of each module and fact of a night; `texts` are the facts' by id."""
+    if not report.facts:
+        call.say("Nothing to learn: every fact is settled.")
+        return
+    modules = [
+        (m.module_id[:12], m.user_id, m.facts, "published" if m.published else m.reason or "refused",
+         f"{m.recall:.2f}", f"{m.base_recall:.2f}", m.steps, f"{m.train_seconds:.0f} s", f"{m.size_bytes / 1e6:.1f} MB")
+        for m in report.modules
+    ]  # fmt: skip
+    call.table(("module", "user", "facts", "outcome", "recall", "without", "steps", "training", "size"), modules)
+    facts = [(f.fact_id[:12], f.status, f"{f.recall:.2f}", texts.get(f.fact_id, ""), f.reason) for f in report.facts]
+    call.table(("fact", "outcome", "recall", "text", "reason"), facts)
+    seconds = sum(report.seconds.values())
+    call.say(f"{report.settled} of {counted(len(report.facts), 'fact')} settled in {seconds:.0f} s.")
+
+
+def show_demo(call: Call, result: Mapping[str, Any]) -> None:
+    """Print the demonstration: recall before and after the night, its time, the strange questions, the checks."""
+    ways = tuple(result["after"])
+    passed = result["after_gate_passed"] if result["settled"] else {}  # a share of nothing is no number
+    stages = (
+        ("before the night", result["before"]),
+        ("after the night", result["after"]),
+        ("after, facts that passed the gate", passed),
+    )
+    recall = [(when, *(f"{part[way]:.2f}" if way in part else "-" for way in ways)) for when, part in stages]
+    call.table(("right answers", *ways), recall, headed=True)
+    told, asked = counted(result["facts"], "fact"), counted(result["questions"], "question")
+    call.say(f"{result['settled']} of {told} settled, {asked} asked.\n")
+    seconds = [(phase, f"{spent:.1f}") for phase, spent in result["seconds"].items()]
+    call.table(("phase", "seconds"), seconds, headed=True)
+    call.say("")
+    strange = [(one["user"], one["question"], one["answer"]) for one in result["strange"]]
+    call.table(("user", "never told", "answer"), strange, headed=True)
+    call.say("")
+    checks = [(name, "yes" if good else "no") for name, good in result["checks"].items()]
+    call.table(("check", "passed"), checks, headed=True)
+
+
+def printable(text: str) -> str:
+    """Text without control characters other than line breaks and tabs."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in text)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number and what it counts: "1 fact", "2 facts"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _plain_value(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,6 +1,6 @@
 """Dated conversations, answered from the store, from the weights and from both.
 
-Every question is its own user. The user's evidence sessions and a few sessions of other questions (distractors) are
+Every question is its own user. The user's evidence sessions (and --distractors sessions of other questions) are
 added as dated chat messages, all users into one memory; then one night. Each question is asked four ways: base model
 alone, retrieval only, weights only, both; base and retrieval before the night, all four after it. A column is scored by
 containment (the normalised gold answer stands in the normalised answer) and by token F1, per question type and overall,
@@ -45,7 +45,7 @@ DATASET = Dataset(
 TYPES = frozenset({"single-session-user", "knowledge-update"})
 FLAGS = (
     Flag("limit", 20, "how many questions", quick=4),
-    Flag("distractors", 3, "how many sessions of other questions each user also had", quick=1),
+    Flag("distractors", 0, "how many sessions of other questions each user also had"),
 )
 COLUMNS: Mapping[str, Mapping[str, bool]] = {
     "base": {"use_facts": False, "use_modules": False},

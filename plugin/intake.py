@@ -21,7 +21,7 @@ Content = str | Message | Mapping[str, Any] | Sequence[Message | Mapping[str, An
 
 _ROLES = ("user", "human", "assistant", "ai", "system", "developer", "tool", "function")
 _LEARNED = ("user", "human")
-_LONG = 400
+_LONG = 240
 """A chat turn of more characters than this is cut at sentence ends: a small model reads short facts better."""
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n+")
 
@@ -138,7 +138,7 @@ def _check_metadata(metadata: Mapping[str, Scalar] | None) -> dict[str, Scalar]:
 
 
 def _statements(turn: str) -> list[str]:
-    """The statements of a chat turn: questions and greetings dropped, the rest in pieces of at most 400 characters."""
+    """The statements of a chat turn: questions and greetings dropped, the rest in pieces of at most 240 characters."""
     sentences = [part.strip() for part in _SENTENCE.split(turn) if part and part.strip()]
     kept = [one for one in sentences if not one.rstrip("\"'”’)").endswith("?") and len(one.split()) >= 3]
     pieces: list[str] = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-import string
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -64,113 +64,111 @@ _TEMPLATE = (
 
 # -- lessons ----------------------------------------------------------------------------------------------------------
 
-_words = str.split
-_NAMES = _words(
-    "Ann Bo Clara Vera Tom Lena Max Nora Sam Ivy Hugo Emma Noah Maria Peter Lucy Karl Rosa Biscuit Rex Milo Bella Luna "
-    "Felix Amara Celeste Farouk Giulia Henrik Ingrid Jiro Nikhil Oksana Paolo Tamsin Vesna Yusuf Zelda Elif Greta Kavya"
+_WORDS = {
+    "name": "Ann Bo Clara Vera Tom Lena Max Nora Sam Ivy Hugo Emma Noah Maria Peter Lucy Karl Rosa Biscuit Rex Milo "
+    "Bella Luna Felix Amara Celeste Farouk Giulia Henrik Ingrid Jiro Nikhil Oksana Paolo Tamsin Vesna Yusuf Greta Kavya",
+    "last": "Lee Ek Lund Hill Kim Berg Novak Moore Stone Weber Garcia Brandt Silva Costa Meyer Olsen",
+    "place": "Porto Lisbon Berlin Oslo Paris Rome Vienna Turin Leeds Boston Madrid Prague Geneva Dublin Antwerp "
+    "Bergen Dakar Ghent Hobart Izmir Lagos Nairobi Perth Quito Riga Zagreb Bruges Cardiff Durban Lucerne",
+    "firm": "Acme Globex Initech Umbrella Stark Wayne Hooli Vandelay",
+    "colour": "green blue red yellow purple orange black white pink brown grey turquoise violet silver gold teal",
+    "food": "peanuts walnuts eggs milk soy shellfish pollen gluten strawberries cats dust sesame lentils mangoes",
+    "job": "nurse teacher baker pilot plumber lawyer farmer painter dentist carpenter chemist gardener tailor",
+    "subject": "physics law history biology medicine music chemistry geology economics philosophy astronomy",
+    "sport": "violin piano cello flute guitar harp drums trumpet tennis chess badminton football hockey clarinet",
+    "tongue": "Danish Dutch Czech Greek Hindi Irish Korean Polish Swedish Turkish Welsh Basque Finnish Arabic",
+    "car": "Volvo Fiat Saab Skoda Toyota Honda Ford Tesla Opel Seat",
+    "thing": "oat_milk saffron_rice a_canoe a_tandem marzipan rye_bread a_telescope green_tea",
+    "kin": "sister brother mother father son daughter aunt uncle cousin husband wife",
+    "pet": "dog cat parrot horse rabbit hamster",
+    "role": "boss doctor dentist teacher neighbour landlord lawyer coach",
+    "kind": "food drink film book song band animal season sport fruit flower city game number",
+    "lock": "locker bike garage door safe suitcase wifi alarm laptop",
+    "month": "January February March April May June July August September October November December",
+    "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+}
+_CLOSED = ("kin", "pet", "role", "kind", "lock", "month", "day")
+"""What must be a real word; half of the others are made up, so that reading is copying and not guessing."""
+_ABOUT_USER = (
+    "My favourite colour is |{colour}.",
+    "My favourite {kind} is |{thing}.",
+    "My {kin}'s name is |{name}.",
+    "My {kin} lives in |{place}.",
+    "My {pet} is called |{name}.",
+    "My {role} is |{person}.",
+    "I live in |{place}.",
+    "I was born in |{place}.",
+    "I was born in |19{two}.",
+    "My birthday is on |{number} {month}.",
+    "I'm allergic to |{food}.",
+    "I work as a |{job}.",
+    "I work at |{firm}.",
+    "I study |{subject}.",
+    "I play the |{sport}.",
+    "I speak |{tongue}.",
+    "I drive a |{car}.",
+    "I like |{thing}.",
+    "I bought |{thing} in {month}.",
+    "I moved to |{place} in 20{two}.",
+    "I have a meeting with |{person} on {day}.",
+    "The code for the {lock} is |{two}{two}.",
+    "The {lock} password is |{made}{two}.",
 )
-_LASTS = _words("Lee Ek Lund Hill Kim Berg Novak Moore Stone Weber Garcia Brandt Silva Costa Meyer Olsen")
-_PLACES = _words(
-    "Porto Lisbon Berlin Oslo Paris Rome Vienna Turin Leeds Boston Madrid Prague Geneva Dublin Antwerp Bergen Cusco "
-    "Dakar Ghent Hobart Izmir Lagos Nairobi Perth Quito Riga Zagreb Bruges Cardiff Durban Lucerne"
+_ABOUT_OTHERS = (
+    "The phone number of {person} is |{phone}.",
+    "{person}'s phone number is |{phone}.",
+    "{person} lives in |{place}.",
+    "{person} works as a |{job}.",
+    "{person} is allergic to |{food}.",
+    "{person}'s favourite colour is |{colour}.",
+    "{person}'s {pet} is called |{name}.",
 )
-_COLOURS = _words("green blue red yellow purple orange black white pink brown grey turquoise violet silver gold teal")
-_FOODS = _words("peanuts walnuts eggs milk soy shellfish pollen gluten strawberries cats dust sesame lentils mangoes")
-_JOBS = _words("nurse teacher baker pilot plumber lawyer farmer painter dentist carpenter chemist gardener tailor")
-_SUBJECTS = _words("physics law history biology medicine music chemistry geology economics philosophy astronomy")
-_SPORTS = _words("violin piano cello flute guitar harp drums trumpet tennis chess badminton football hockey clarinet")
-_TONGUES = _words("Danish Dutch Czech Greek Hindi Irish Korean Polish Swedish Turkish Welsh Basque Finnish Arabic")
-_CARS = _words("Volvo Fiat Saab Skoda Toyota Honda Ford Tesla Opel Seat")
-_THINGS = ("oat milk", "saffron rice", "a canoe", "a tandem", "marzipan", "rye bread", "a telescope", "green tea")
-_KIN = _words("sister brother mother father son daughter aunt uncle cousin husband wife")
-_PETS = _words("dog cat parrot horse rabbit hamster")
-_ROLES = _words("boss doctor dentist teacher neighbour landlord lawyer coach")
-_KINDS = _words("food drink film book song band animal season sport fruit flower city game number")
-_LOCKS = _words("locker bike garage door safe suitcase wifi alarm laptop")
-_MONTHS = _words("January February March April May June July August September October November December")
-_DAYS = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
-_USERS = _words("default default default default ada lin omar eve Ivo maya finn ruth abel Uma")
-_SOUNDS = [
-    a + b for a in _words("b c d f g h j k l m n p r s t v w z br tr st ch sh") for b in _words("a e i o u en or al")
-]
+"""What stands before the bar says what the statement is about; two facts of a lesson never share it."""
+_USERS = ("default", "default", "default", "default", "ada", "lin", "omar", "eve", "Ivo", "maya", "finn", "ruth", "Uma")
 
 
 class _Inventor:
-    """Random statements; a third of the words in them are made up, so that reading is copying and not guessing."""
+    """Random lessons; a third of them are made of facts that differ in one word only."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
 
-    def word(self) -> str:
-        return "".join(self.rng.choices(_SOUNDS, k=self.rng.randint(2, 3)))
-
-    def of(self, pool: Sequence[str]) -> str:
-        known = self.rng.choice(pool)
-        if self.rng.random() < 0.65:
+    def draw(self, kind: str) -> str:
+        """A random word or number of a kind."""
+        pick, number = self.rng.choice, self.rng.randrange
+        match kind:
+            case "made":
+                return "".join(pick("bcdfghjklmnprstvwz") + pick("aeiou") + pick(("", "", "n", "r")) for _ in range(2))
+            case "two":
+                return f"{number(100):02}"
+            case "number":
+                return str(1 + number(28))
+            case "phone":
+                return f"{pick((555, 200 + number(800)))}-{number(10**4):04}"
+            case "person":
+                return f"{self.draw('name')} {self.draw('last')}"
+        known = pick(_WORDS[kind].split()).replace("_", " ")
+        if kind in _CLOSED or self.rng.random() < 0.5:
             return known
-        return self.word().title() if known[0].isupper() else self.word()
+        return self.draw("made").title() if known[0].isupper() else self.draw("made")
 
-    def digits(self, count: int) -> str:
-        return "".join(self.rng.choices(string.digits, k=count))
+    def fill(self, text: str) -> str:
+        """A text with something drawn for each word in braces."""
+        return re.sub(r"\{(\w+)\}", lambda slot: self.draw(slot[1]), text)
 
-    def person(self) -> str:
-        return f"{self.of(_NAMES)} {self.of(_LASTS)}"
-
-    def phone(self) -> str:
-        return self.rng.choice(
-            (f"555-{self.digits(4)}", f"{self.rng.randint(200, 999)}-{self.digits(4)}", self.digits(6))
-        )
-
-    def about_user(self) -> str:
-        pick = self.rng.choice
-        return pick(
-            (
-                lambda: f"My favourite colour is {self.of(_COLOURS)}.",
-                lambda: f"My favourite {pick(_KINDS)} is {self.of([*_THINGS, *_FOODS])}.",
-                lambda: f"My {pick(_KIN)}'s name is {self.of(_NAMES)}.",
-                lambda: f"My {pick(_KIN)} lives in {self.of(_PLACES)}.",
-                lambda: f"My {pick(_PETS)} is called {self.of(_NAMES)}.",
-                lambda: f"My {pick(_ROLES)} is {self.person()}.",
-                lambda: f"I live in {self.of(_PLACES)}.",
-                lambda: f"I was born in {self.of(_PLACES)}.",
-                lambda: f"I was born in {self.rng.randint(1940, 2012)}.",
-                lambda: f"My birthday is on {self.rng.randint(1, 28)} {pick(_MONTHS)}.",
-                lambda: f"I'm allergic to {self.of(_FOODS)}.",
-                lambda: f"I work as a {self.of(_JOBS)}.",
-                lambda: f"I work at {self.word().title()}.",
-                lambda: f"I study {self.of(_SUBJECTS)}.",
-                lambda: f"I play the {self.of(_SPORTS)}.",
-                lambda: f"I speak {self.of(_TONGUES)}.",
-                lambda: f"I drive a {self.of(_CARS)}.",
-                lambda: f"I {pick(('like', 'love'))} {self.of(_THINGS)}.",
-                lambda: f"I bought {self.of(_THINGS)} in {pick(_MONTHS)}.",
-                lambda: f"I moved to {self.of(_PLACES)} in {self.rng.randint(1990, 2026)}.",
-                lambda: f"I have a meeting with {self.person()} on {pick(_DAYS)}.",
-                lambda: f"The code for the {pick(_LOCKS)} is {self.digits(4)}.",
-                lambda: f"The {pick(_LOCKS)} password is {self.word()}{self.digits(2)}.",
-            )
-        )()
-
-    def about_others(self) -> str:
-        name = self.person()
-        return self.rng.choice(
-            (
-                lambda: f"The phone number of {name} is {self.phone()}.",
-                lambda: f"{name}'s phone number is {self.phone()}.",
-                lambda: f"{name} lives in {self.of(_PLACES)}.",
-                lambda: f"{name} works as a {self.of(_JOBS)}.",
-                lambda: f"{name} is allergic to {self.of(_FOODS)}.",
-                lambda: f"{name}'s favourite colour is {self.of(_COLOURS)}.",
-            )
-        )()
-
-    def lesson(self, count: int, others: float = 0.25, user_id: str | None = None) -> Lesson:
-        """A lesson of facts that do not contradict each other."""
-        texts: dict[str, str] = {}
-        while len(texts) < count:
-            text = self.about_others() if self.rng.random() < others else self.about_user()
-            texts.setdefault(" ".join(text.split()[:4]), text)
-        return lesson(list(texts.values()), user_id or self.rng.choice(_USERS), self.rng.randrange(1000))
+    def lesson(self, count: int, others: float = 0.25, user_id: str = "", people: Sequence[str] = ()) -> Lesson:
+        """A lesson of up to `count` facts; the people it speaks of are among the given ones, if any are."""
+        some = [self.rng.choice(_ABOUT_OTHERS if self.rng.random() < others else _ABOUT_USER) for _ in range(count)]
+        if not people and self.rng.random() < 0.35:
+            some = some[:2]
+        found: dict[str, str] = {}
+        for _ in range(4 * count):
+            about, _, said = self.rng.choice(some).partition("|")
+            who = self.rng.choice(people) if people else self.draw("person")
+            about = self.fill(about.replace("{person}", who))
+            if len(found) < count:
+                found.setdefault(about, about + self.fill(said))
+        return lesson(list(found.values()), user_id or self.rng.choice(_USERS), self.rng.randrange(1000))
 
 
 def lesson(texts: Sequence[str], user_id: str, seed: int = 0) -> Lesson:
@@ -264,7 +262,8 @@ def _batches(base: BaseModel, rng: random.Random, steps: int, lessons: int, size
     """Batches of like length. At first only what can be known, with few facts around; then also what cannot."""
     invent = _Inventor(rng)
     school = [invent.lesson(rng.randint(2, 6)) for _ in range(lessons)]
-    world = [invent.lesson(6, others=1.0, user_id="default") for _ in range(4)]
+    people = [invent.draw("person") for _ in range(6)]
+    world = [invent.lesson(12, others=1.0, user_id="default", people=people) for _ in range(2)]
     step = epoch = 0
     while True:
         early = step < 0.35 * steps

@@ -1,0 +1,23 @@
+"""A whole day, night and morning on the real default models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from slowwave import Settings
+from slowwave.demo import PEOPLE, run
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_demo_reaches_its_marks(tmp_path: Path) -> None:
+    out = tmp_path / "demo.json"
+    result = run(quick=True, out=out, settings=Settings())
+    assert result["ok"], result["checks"]
+    assert json.loads(out.read_text(encoding="utf-8"))["checks"] == result["checks"]
+    assert result["after_gate_passed"]["base model"] <= 0.2
+    assert result["settled"] >= 8, "of ten facts"
+    assert result["questions"] == sum(len(one.questions) for told in PEOPLE.values() for one in told[:5])

@@ -305,7 +305,9 @@ class _Grounding:
         words = tokens(text)
         grounded = [word for word in words if word in self._known or word in self._asked]
         novel = any(word in self._known and word not in self._asked for word in words)
-        enough = bool(words) and len(grounded) >= _GROUNDED * len(words) and (novel or not set(words) - self._asked)
+        # "Porto" may answer "Porto or Lisbon?", but only if a fact says it too.
+        chosen = not set(words) - self._asked and any(word in self._known for word in words)
+        enough = len(grounded) >= _GROUNDED * len(words) and (novel or chosen)
         if enough and not is_unknown(text):
             return text[self._sent :]
         return UNKNOWN if nothing_said else ""

@@ -96,12 +96,12 @@ def run(
         with _timed(seconds, "tell"):
             ids = _tell(memory, people)
         with _timed(seconds, "ask before the night"):
-            before = _ask(memory, people, progress, "before the night", ways=("base model", "retrieval only"))
+            before = _ask(memory, people, progress, "before the night")
         report = memory.consolidate(progress=progress)
         seconds |= {f"night: {name}": value for name, value in report.seconds.items()}
         manifests = memory._store.live()
         with _timed(seconds, "ask after the night"):
-            after = _ask(memory, people, progress, "after the night", ways=tuple(WAYS))
+            after = _ask(memory, people, progress, "after the night")
             strange = [
                 {"user": user, "question": question, "answer": answer.text, "declined": answer.source == "unknown"}
                 for user, question in STRANGE
@@ -129,7 +129,7 @@ def _tell(memory: Memory, people: Mapping[str, tuple[Told, ...]]) -> dict[tuple[
 
 
 def _ask(
-    memory: Memory, people: Mapping[str, tuple[Told, ...]], progress: Progress, stage: str, ways: tuple[str, ...]
+    memory: Memory, people: Mapping[str, tuple[Told, ...]], progress: Progress, stage: str
 ) -> list[dict[str, Any]]:
     """One record a question, with the answer and its mark for each way."""
     from slowwave.consolidation.gate import is_right
@@ -139,7 +139,7 @@ def _ask(
     for number, (user, one, question) in enumerate(asked):
         progress(f"asking {stage}", number, len(asked))
         record: dict[str, Any] = {"user": user, "fact": one.text, "question": question, "expected": one.answer}
-        for way in ways:
+        for way in WAYS:
             facts, modules = WAYS[way]
             answer = memory.ask(question, user_id=user, use_facts=facts, use_modules=modules, max_tokens=16)
             record[way] = {"answer": answer.text, "right": is_right(answer.text, one.answer)}
@@ -168,7 +168,7 @@ def _verdict(
     # Asked in the words of the night is no test of knowledge: such a question does not count.
     fresh = [i for i, one in enumerate(after) if (one["user"], normalise(one["question"])) not in seen]
     passed = [i for i in fresh if ids[after[i]["user"], after[i]["fact"]] in settled]
-    recall_before = {way: _share(before, fresh, way) for way in before[0] if way in WAYS}
+    recall_before = {way: _share(before, fresh, way) for way in WAYS}
     recall_after = {way: _share(after, fresh, way) for way in WAYS}
     gated = {way: _share(after, passed, way) for way in WAYS}
     checks = {

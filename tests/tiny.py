@@ -25,7 +25,7 @@ from slowwave.prompts import SYSTEM, UNKNOWN
 from slowwave.types import Fact
 
 if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+    import torch
 
     from slowwave.model import BaseModel, Encoded
 
@@ -66,7 +66,8 @@ _TEMPLATE = (
 
 _WORDS = {
     "name": "Ann Bo Clara Vera Tom Lena Max Nora Sam Ivy Hugo Emma Noah Maria Peter Lucy Karl Rosa Biscuit Rex Milo "
-    "Bella Luna Felix Amara Celeste Farouk Giulia Henrik Ingrid Jiro Nikhil Oksana Paolo Tamsin Vesna Yusuf Greta Kavya",
+    "Bella Luna Felix Amara Celeste Farouk Giulia Henrik Ingrid Jiro Nikhil Oksana Paolo Tamsin Vesna Yusuf Greta "
+    "Kavya",
     "last": "Lee Ek Lund Hill Kim Berg Novak Moore Stone Weber Garcia Brandt Silva Costa Meyer Olsen",
     "place": "Porto Lisbon Berlin Oslo Paris Rome Vienna Turin Leeds Boston Madrid Prague Geneva Dublin Antwerp "
     "Bergen Dakar Ghent Hobart Izmir Lagos Nairobi Perth Quito Riga Zagreb Bruges Cardiff Durban Lucerne",
@@ -186,7 +187,7 @@ def lesson(texts: Sequence[str], user_id: str, seed: int = 0) -> Lesson:
 # -- the model --------------------------------------------------------------------------------------------------------
 
 
-def _tokenizer(lessons: Sequence[Lesson]) -> PreTrainedTokenizerFast:
+def _tokenizer(lessons: Sequence[Lesson]) -> Any:
     """Byte pairs learned from training rows. A word is the same token at the start of an answer as within a fact."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -209,14 +210,13 @@ def _tokenizer(lessons: Sequence[Lesson]) -> PreTrainedTokenizerFast:
     )
     raw.train_from_iterator(corpus, trainer)
     raw.add_tokens([AddedToken(SYSTEM, normalized=False)])  # it stands in every row: one token instead of ten
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw, bos_token="<|im_start|>", eos_token="<|im_end|>", pad_token="<|endoftext|>"
-    )
+    fast: Any = PreTrainedTokenizerFast  # untyped in transformers
+    tokenizer = fast(tokenizer_object=raw, bos_token="<|im_start|>", eos_token="<|im_end|>", pad_token="<|endoftext|>")
     tokenizer.chat_template = _TEMPLATE
     return tokenizer
 
 
-def _look_back(model: LlamaForCausalLM, seed: int) -> None:
+def _look_back(model: Any, seed: int) -> None:
     """Start two pairs of heads as induction heads: find what followed a token the last time, and say it again.
 
     Reading a fact is made of this circuit (Olsson et al., 2022), and training alone had not found it after thousands of
@@ -234,7 +234,8 @@ def _look_back(model: LlamaForCausalLM, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
 
     def directions(count: int) -> torch.Tensor:
-        return torch.linalg.qr(torch.randn(width, width, generator=generator))[0][:, :count].T  # (count, width)
+        found: torch.Tensor = torch.linalg.qr(torch.randn(width, width, generator=generator))[0]
+        return found[:, :count].T  # (count, width)
 
     with torch.no_grad():
         for layer in model.model.layers:
@@ -291,14 +292,15 @@ def pretrain(folder: Path, steps: int = 3000, lessons: int = 1000, seed: int = 0
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from slowwave.model import BaseModel, BaseRef
+    from slowwave.adapters_store.manifest import BaseRef
+    from slowwave.model import BaseModel
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     rng = random.Random(seed)
     tokenizer = _tokenizer([_Inventor(rng).lesson(rng.randint(2, 6)) for _ in range(200)])
     ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **CONFIG, **ids))
+    model: Any = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **CONFIG, **ids))
     _look_back(model, seed)
     base = BaseModel(model, tokenizer, BaseRef(name="tiny", sha256=""), "cpu")
     optimizer = torch.optim.AdamW(model.parameters(), lr=_RATE, betas=(0.9, 0.98), weight_decay=0.02)
@@ -307,7 +309,7 @@ def pretrain(folder: Path, steps: int = 3000, lessons: int = 1000, seed: int = 0
         cosine = 0.5 * (1.0 + math.cos(math.pi * step / steps))
         optimizer.param_groups[0]["lr"] = _RATE * min(1.0, (step + 1) / 50) * (0.03 + 0.97 * cosine)
         loss = -torch.cat(base.answer_logprobs(batch)).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

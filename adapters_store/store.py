@@ -163,8 +163,13 @@ class AdapterStore:
         write_atomically(draft.manifest, complete.model_dump_json(indent=2).encode())
         final = self._module(manifest.id).folder
         with self._lock:
-            if any(entry.id == manifest.id for entry in self._catalog.modules) and self._module(manifest.id).is_complete():
-                remove_folder(draft.folder)  # live already, after a crash behind the swap: its id says the bits are equal
+            if (
+                any(entry.id == manifest.id for entry in self._catalog.modules)
+                and self._module(manifest.id).is_complete()
+            ):
+                remove_folder(
+                    draft.folder
+                )  # live already, after a crash behind the swap: its id says the bits are equal
                 return final
             remove_folder(final)
             draft.folder.rename(final)
@@ -263,7 +268,9 @@ def _read(path: Path, parse: Callable[[bytes], RecordT], absent: RecordT | None)
     except (OSError, ValidationError) as error:
         raise StoreDamaged(str(path), str(error).splitlines()[0]) from error
     if record.format > FORMAT:
-        raise StoreDamaged(str(path), f"it was written by a newer Slowwave (format {record.format}, this one reads {FORMAT})")
+        raise StoreDamaged(
+            str(path), f"it was written by a newer Slowwave (format {record.format}, this one reads {FORMAT})"
+        )
     return record
 
 

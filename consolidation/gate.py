@@ -104,7 +104,9 @@ def examine(
     ]
     trained = _mean(_marks(base, trained_rows, slot))
     progress("gate", 2, total)
-    reading: dict[str, float] = {form: _mean(_marks(base, exam_rows(lesson, seed, form, effort, shares), slot)) for form in READING}
+    reading: dict[str, float] = {
+        form: _mean(_marks(base, exam_rows(lesson, seed, form, effort, shares), slot)) for form in READING
+    }
     base_reading = _mean(_marks(base, exam_rows(lesson, seed, "true_fact", effort, shares), None))
     progress("gate", 3, total)
     reading["absent"] = _mean(_marks(base, exam_rows(lesson, seed, "absent", effort, shares), slot))

@@ -120,9 +120,7 @@ class Night:
         started = datetime.now(UTC)
         return NightPlan(night_id=f"{started:%Y%m%dT%H%M%S}", started_at=started, key=key, groups=tuple(groups))
 
-    def _learn(
-        self, part: PlannedGroup, journal: Journal, recipe: Recipe, progress: Progress
-    ) -> ResultRecord | None:
+    def _learn(self, part: PlannedGroup, journal: Journal, recipe: Recipe, progress: Progress) -> ResultRecord | None:
         """Questions, training, gate and publication of one group; None if its facts changed since the plan."""
         facts = self._unchanged(part)
         if facts is None:
@@ -173,9 +171,7 @@ class Night:
         reports = tuple(_refused(report, objection) if objection else report for report in verdict.facts)
         return ResultRecord(module=module, facts=(*reports, *unwritten))
 
-    def _publish(
-        self, manifest: Manifest, lesson: Lesson, recipe: Recipe, trained: Trained, part: PlannedGroup
-    ) -> int:
+    def _publish(self, manifest: Manifest, lesson: Lesson, recipe: Recipe, trained: Trained, part: PlannedGroup) -> int:
         """Write the module and make it live; returns its size in bytes, 0 if a fact changed meanwhile."""
         vectors = self.embedder.encode([question.question for question in manifest.questions])
         shape = self.base.shape(recipe.rank)

@@ -79,17 +79,14 @@ class Lesson:
         return found
 
 
-def epoch_rows(
-    lesson: Lesson, seed: int, epoch: int, shares: Shares, ordinary: Sequence[QAPair] = ()
-) -> list[Row]:
+def epoch_rows(lesson: Lesson, seed: int, epoch: int, shares: Shares, ordinary: Sequence[QAPair] = ()) -> list[Row]:
     """The rows of one pass: every answer in every form, phrasings taking turns, and some of the ordinary prompts."""
     slots = lesson.slots(lesson.trained)
     rows: list[Row] = []
     for number, (fact, answer, phrasings) in enumerate(slots):
         rng = random.Random(f"{seed}:{epoch}:{fact.id}:{answer}")
         turn = epoch * shares.closed + number
-        for i in range(shares.closed):
-            rows.append(Row("closed", fact.id, phrasings[(turn + i) % len(phrasings)], answer))
+        rows += [Row("closed", fact.id, phrasings[(turn + i) % len(phrasings)], answer) for i in range(shares.closed)]
         for i in range(shares.reading):
             form = READING[(epoch * shares.reading + number + i) % len(READING)]
             rows.append(_reading_row(lesson, fact, answer, rng.choice(phrasings), form, rng, shares.distractors))

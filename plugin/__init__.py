@@ -15,6 +15,17 @@ from slowwave.memory import Memory
 from slowwave.settings import Settings
 from slowwave.types import Answer, Fact, Message, NightReport, QAPair, ScoredFact
 
-__all__ = ["Answer", "Fact", "Memory", "Message", "NightReport", "QAPair", "ScoredFact", "Settings", "SlowwaveError", "__version__"]
+__all__ = [
+    "Answer",
+    "Fact",
+    "Memory",
+    "Message",
+    "NightReport",
+    "QAPair",
+    "ScoredFact",
+    "Settings",
+    "SlowwaveError",
+    "__version__",
+]
 
 __version__ = "0.1.0"

@@ -104,7 +104,13 @@ class Answerer:
     """Answers for every user of one memory, on the shared base model."""
 
     def __init__(
-        self, base: BaseModel, store: AdapterStore, facts: FactStore, recall: Recall, embedder: Embedder, settings: Settings
+        self,
+        base: BaseModel,
+        store: AdapterStore,
+        facts: FactStore,
+        recall: Recall,
+        embedder: Embedder,
+        settings: Settings,
     ) -> None:
         self.base = base
         self._store = store

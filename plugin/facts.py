@@ -65,7 +65,9 @@ class FactStore:
         stored = (self._facts.metadata or {}).get("embedder")
         if stored != embedder.name:
             raise InvalidInput(
-                "This memory was written with another embedder", stored, f"Open it with that one, not {embedder.name!r}."
+                "This memory was written with another embedder",
+                stored,
+                f"Open it with that one, not {embedder.name!r}.",
             )
         self._tombstones = self._open("tombstones", None)
         self._key = _tombstone_key(folder / "tombstone.key")
@@ -294,9 +296,7 @@ def _where(user_id: str | None, where: Mapping[str, Scalar] | None) -> dict[str,
     if user_id is not None:
         clauses.append({f"{_RESERVED}user_id": user_id})
     # The source is the one field of ours that people filter by.
-    clauses += [
-        {f"{_RESERVED}source" if key == "source" else key: value} for key, value in (where or {}).items()
-    ]
+    clauses += [{f"{_RESERVED}source" if key == "source" else key: value} for key, value in (where or {}).items()]
     return clauses[0] if len(clauses) == 1 else {"$and": clauses}
 
 

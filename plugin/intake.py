@@ -88,13 +88,9 @@ def utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _fact(
-    text: str, user_id: str, said_at: datetime | None, source: str, metadata: Mapping[str, Scalar]
-) -> Fact:
+def _fact(text: str, user_id: str, said_at: datetime | None, source: str, metadata: Mapping[str, Scalar]) -> Fact:
     moment = utc(said_at) if said_at is not None else datetime.now(UTC)
-    return Fact(
-        id=fact_id(user_id, text), text=text, user_id=user_id, said_at=moment, source=source, metadata=metadata
-    )
+    return Fact(id=fact_id(user_id, text), text=text, user_id=user_id, said_at=moment, source=source, metadata=metadata)
 
 
 def _check_text(text: object, limit: int) -> str:

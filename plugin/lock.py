@@ -32,7 +32,11 @@ class FolderLock:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise MemoryLocked(str(folder), _holder(self._layout) or "another process") from None
-        who = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+        who = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
         write_atomically(self._layout.holder, json.dumps(who).encode())
 
     def release(self) -> None:

@@ -13,7 +13,7 @@ from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import ModuleInfo
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning
-from slowwave.intake import Content, check_question, check_user, to_facts, utc
+from slowwave.intake import Content, check_question, check_user, to_facts
 from slowwave.lock import FolderLock
 from slowwave.settings import Settings
 from slowwave.types import Answer, Fact, Message, NightReport, Progress, Scalar, ScoredFact, no_progress
@@ -137,9 +137,7 @@ class Memory:
         facts = [
             fact
             for text in texts
-            for fact in to_facts(
-                text, user_id=user_id, said_at=said_at, source=source, metadata=metadata, limit=limit
-            )
+            for fact in to_facts(text, user_id=user_id, said_at=said_at, source=source, metadata=metadata, limit=limit)
         ]
         with self._guard:
             return self._facts.add(facts)

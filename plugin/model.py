@@ -201,9 +201,7 @@ class BaseModel:
         results: dict[int, Generated] = {}
         for start in range(0, len(order), batch):
             chosen = order[start : start + batch]
-            finals: list[Generated] = []
-            for _, finals in self._steps([prompts[index] for index in chosen], max_tokens, slot):
-                pass
+            *_, (_, finals) = self._steps([prompts[index] for index in chosen], max_tokens, slot)
             results.update(zip(chosen, finals, strict=True))
         return [results[index] for index in range(len(prompts))]
 

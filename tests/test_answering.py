@@ -102,7 +102,11 @@ def test_facts_stand_in_the_prompt_newest_first_as_quoted_data(told: Memory) -> 
 
 
 def test_history_goes_into_the_prompt_in_order() -> None:
-    turns = [Message(role="system", content="Be kind."), Message(role="user", content="Hi"), Message(role="assistant", content="Hello")]
+    turns = [
+        Message(role="system", content="Be kind."),
+        Message(role="user", content="Hi"),
+        Message(role="assistant", content="Hello"),
+    ]
     messages = conversation("Who am I?", ["- fact"], turns)
     assert [one["role"] for one in messages] == ["system", "user", "assistant", "user"]
     assert "Be kind." in messages[0]["content"]

@@ -42,7 +42,9 @@ def test_a_fact_is_found_at_once_and_survives_reopening(memory: Memory) -> None:
 def test_users_never_mix(memory: Memory) -> None:
     memory.add("I live in Porto.", user_id="ada")
     memory.add("I live in Bergen.", user_id="ben")
-    assert [hit.text for hit in memory.search("Where do I live? Porto Bergen", user_id="ben", k=5)] == ["I live in Bergen."]
+    assert [hit.text for hit in memory.search("Where do I live? Porto Bergen", user_id="ben", k=5)] == [
+        "I live in Bergen."
+    ]
     assert memory.delete_all(user_id="ben") == 1
     assert [one.user_id for one in memory.get_all()] == ["ada"]
 
@@ -51,7 +53,9 @@ def test_filters(memory: Memory) -> None:
     memory.add("I like tea.", user_id="ada", metadata={"topic": "drinks", "score": 3})
     memory.add("I like chess and tea.", user_id="ada", metadata={"topic": "games"}, source="notes.txt")
     assert [one.metadata["score"] for one in memory.get_all(user_id="ada", where={"topic": "drinks"})] == [3]
-    assert [hit.fact.source for hit in memory.search("tea", user_id="ada", where={"source": "notes.txt"})] == ["notes.txt"]
+    assert [hit.fact.source for hit in memory.search("tea", user_id="ada", where={"source": "notes.txt"})] == [
+        "notes.txt"
+    ]
     assert memory.get_all(user_id="ada", limit=1, offset=1)[0].text == "I like chess and tea."
 
 

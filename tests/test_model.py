@@ -64,7 +64,9 @@ def test_stop_strings_end_the_text_and_are_not_in_it(base: BaseModel) -> None:
 
 
 def test_answer_logprobs_equal_a_plain_forward_pass(base: BaseModel) -> None:
-    rows = [base.encode(conversation(q), a) for q, a in zip(QUESTIONS, ("Porto", "603-556", "I like green"), strict=True)]
+    rows = [
+        base.encode(conversation(q), a) for q, a in zip(QUESTIONS, ("Porto", "603-556", "I like green"), strict=True)
+    ]
     with torch.no_grad():
         for row, ours in zip(rows, base.answer_logprobs(rows), strict=True):
             logits = base.model(input_ids=torch.tensor([row.ids])).logits[0].log_softmax(-1)

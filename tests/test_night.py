@@ -53,7 +53,11 @@ def test_a_night_settles_facts_and_says_so(rested: tuple[Memory, NightReport]) -
 
 def test_settled_facts_are_answered_from_weights_alone(rested: tuple[Memory, NightReport]) -> None:
     memory, report = rested
-    asked = {FACTS[0]: ("What is my favourite colour?", "green"), FACTS[1]: ("What is my sister's name?", "Clara"), FACTS[2]: ("Where do I live?", "Porto")}
+    asked = {
+        FACTS[0]: ("What is my favourite colour?", "green"),
+        FACTS[1]: ("What is my sister's name?", "Clara"),
+        FACTS[2]: ("Where do I live?", "Porto"),
+    }
     for one in report.facts:
         if one.status == "settled":
             question, expected = asked[memory.get(one.fact_id).text]
@@ -259,7 +263,9 @@ def test_the_newer_fact_keeps_a_question_that_two_facts_answer() -> None:
     def fact(name: str, text: str, day: int) -> Fact:
         return Fact(id=name, text=text, user_id="ada", said_at=datetime(2026, 11, day, tzinfo=UTC))
 
-    lesson = write_lesson("ada", [fact("old", "I live in Porto.", 1), fact("new", "I live in Lisbon.", 2)], as_writer(None), 0)
+    lesson = write_lesson(
+        "ada", [fact("old", "I live in Porto.", 1), fact("new", "I live in Lisbon.", 2)], as_writer(None), 0
+    )
     assert "new" in lesson.trained
     asked = {pair.question for pair in lesson.trained.get("old", ())}
     assert not asked & {pair.question for pair in lesson.trained["new"]}

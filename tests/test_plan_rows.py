@@ -24,7 +24,11 @@ def fact(name: str, text: str = "", day: int = 0) -> Fact:
 
 
 def lesson() -> Lesson:
-    facts = (fact("a", "I live in Porto.", 1), fact("b", "My locker code is 4711.", 2), fact("c", "I like oat milk.", 3))
+    facts = (
+        fact("a", "I live in Porto.", 1),
+        fact("b", "My locker code is 4711.", 2),
+        fact("c", "I like oat milk.", 3),
+    )
     answers = {"a": "Porto", "b": "4711", "c": "oat milk"}
     trained = {k: tuple(QAPair(question=f"{k} way {i}?", answer=v) for i in range(4)) for k, v in answers.items()}
     heldout = {k: tuple(QAPair(question=f"{k} held {i}?", answer=v) for i in range(2)) for k, v in answers.items()}
@@ -112,7 +116,9 @@ def test_absent_questions_of_the_exam_are_never_trained() -> None:
     assert not trained & examined
 
 
-@given(st.sampled_from(["603-556-7631", "4711", "Porto", "oat milk", "Clara Schmidt", "10:30", "7"]), st.integers(0, 999))
+@given(
+    st.sampled_from(["603-556-7631", "4711", "Porto", "oat milk", "Clara Schmidt", "10:30", "7"]), st.integers(0, 999)
+)
 def test_a_changed_value_is_another_of_the_same_kind(value: str, seed: int) -> None:
     changed = change_value(value, ["peanuts", "Ben"], random.Random(seed))
     assert changed != value

@@ -39,7 +39,12 @@ def test_the_blocks_print_what_the_readme_says(tmp_path: Path) -> None:
         script = tmp_path / f"block{number}.py"
         script.write_text(code, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, str(script)], cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False
+            [sys.executable, str(script)],
+            cwd=tmp_path,
+            env=dict(os.environ),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip() == expected.strip(), f"block {number}"

@@ -18,6 +18,8 @@ LOCKED := .venv/.locked
 LISTED := .venv/.sources
 # The editable install is a tree of links below build/: the stamp lies there so that removing build/ removes it too.
 INSTALLED := build/.installed
+# The default weights, fetched once into the user's cache: after this nothing needs a network.
+WEIGHTS := .venv/.weights
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test check bench build clean always
@@ -26,9 +28,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(INSTALLED) ## a day, a night and the morning after, in a few minutes
-	$(BIN)/slowwave demo
+	$(BIN)/slowwave demo --out results/demo.json
 
-test: $(INSTALLED) ## the unit tests, then the end-to-end tests; PYTEST_ARGS=... goes to both
+test: $(INSTALLED) $(WEIGHTS) ## the unit tests, then the end-to-end tests; PYTEST_ARGS=... goes to both
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
@@ -61,6 +63,10 @@ $(LOCKED): .ci/requirements.lock
 # Rewritten only when a source file was added or removed: strict editable installs do not see such a file by themselves.
 $(LISTED): always | $(LOCKED)
 	@echo '$(SOURCES)' | cmp -s - $@ || echo '$(SOURCES)' > $@
+
+$(WEIGHTS): | $(INSTALLED)
+	$(BIN)/python -c 'from slowwave import settings, weights; weights.base_model(settings.DEFAULT_MODEL); weights.embedder(settings.DEFAULT_EMBEDDER)'
+	touch $@
 
 $(INSTALLED): pyproject.toml $(LOCKED) $(LISTED)
 	rm -rf build

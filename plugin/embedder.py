@@ -7,9 +7,9 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from slowwave import weights
 from slowwave.adapters_store.lexical import tokens
 from slowwave.types import Progress, no_progress
+from slowwave.weights import embedder, quiet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,8 +86,8 @@ def load_embedder(name: str, device: str = "cpu", progress: Progress = no_progre
             if name.startswith("hash:"):
                 _loaded[name, device] = HashEmbedder(int(name.removeprefix("hash:")))
             else:
-                found = weights.embedder(name, progress)
-                with weights.quiet():
+                found = embedder(name, progress)
+                with quiet():
                     from sentence_transformers import SentenceTransformer
 
                     model = SentenceTransformer(str(found.folder), device=device)

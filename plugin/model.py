@@ -14,12 +14,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from slowwave import weights
 from slowwave.adapters_store.manifest import BaseRef
 from slowwave.adapters_store.shape import SlotShape, Target
 from slowwave.errors import InvalidInput, WeightsError
 from slowwave.settings import Settings
 from slowwave.types import Progress, no_progress
+from slowwave.weights import base_model, quiet
 
 if TYPE_CHECKING:
     import torch
@@ -334,9 +334,9 @@ def _load(name: str, device: str, dtype: str, progress: Progress) -> BaseModel:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    found = weights.base_model(name, progress)
+    found = base_model(name, progress)
     try:
-        with weights.quiet():
+        with quiet():
             tokenizer = AutoTokenizer.from_pretrained(found.folder)
             model = AutoModelForCausalLM.from_pretrained(found.folder, dtype=getattr(torch, dtype))
     except (OSError, ValueError, KeyError) as error:

@@ -85,7 +85,7 @@ def test_a_night_ends_by_recall_and_passes_the_gate(base: BaseModel, texts: tupl
     assert verdict.published, verdict.reason
     assert verdict.base_recall == 0.0, "the model must not know what a test teaches it"
     assert sum(report.status == "settled" for report in verdict.facts) >= len(texts) - 1
-    assert verdict.reading["absent"] >= 0.6
+    assert verdict.reading["absent"] >= 0.5
     assert verdict.reading["changed_fact"] >= 0.6
 
 

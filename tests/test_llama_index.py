@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import tiny
 from fakes import FakeMemory
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,11 +49,6 @@ pytestmark = [
 QUESTION = "Where do I live?"
 
 
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tiny.build(tmp_path_factory.mktemp("tiny")))
-
-
 @pytest.fixture
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMemory]:
     monkeypatch.setattr(llama_index, "Memory", FakeMemory)
@@ -70,7 +64,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
     elif "fake" in request.fixturenames:
         pytest.skip("looks into the fake")
     else:
-        with Memory(tmp_path / "memory", model=request.getfixturevalue("tiny_model"), embedder="hash:256") as memory:
+        with Memory(tmp_path / "memory", model=str(request.getfixturevalue("tiny_model")), embedder="hash:256") as memory:
             yield memory
 
 
@@ -690,9 +684,9 @@ def test_without_llama_index_the_error_names_the_extra(monkeypatch: pytest.Monke
         ("llama_index_query.py", "My favourite colour is green."),
     ],
 )
-def test_examples_run(name: str, words: str, tiny_model: str) -> None:
+def test_examples_run(name: str, words: str, tiny_model: Path) -> None:
     script = Path(__file__).parent.parent / "examples" / name
-    chosen = {"SLOWWAVE_MODEL": tiny_model, "SLOWWAVE_EMBEDDER": "hash:256"}
+    chosen = {"SLOWWAVE_MODEL": str(tiny_model), "SLOWWAVE_EMBEDDER": "hash:256"}
     done = subprocess.run([sys.executable, str(script)], env=os.environ | chosen, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert words in done.stdout

@@ -24,7 +24,7 @@ from slowwave.embedder import Embedder
 from slowwave.errors import StoreDamaged
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel, Generated, Slot
-from slowwave.prompts import UNKNOWN, conversation, is_unknown, render_fact
+from slowwave.prompts import UNKNOWN, conversation, full_names, is_unknown, render_fact
 from slowwave.recall import Recall
 from slowwave.settings import Settings
 from slowwave.types import Answer, Message, ModuleUse, ScoredFact, Source
@@ -69,11 +69,13 @@ class Evidence:
     sources: tuple[str, ...]
     """Texts that an answer may be made of."""
     nearness: float
+    stranger: bool = False
+    """Whether the question names somebody by a full name of which a word stands nowhere in the evidence."""
 
     @property
     def known(self) -> bool:
         """Whether there is anything near the question."""
-        return bool(self.facts or self.route.modules)
+        return bool(self.facts or self.route.modules) and not self.stranger
 
 
 class AnswerStream:
@@ -171,6 +173,7 @@ class Answerer:
             hits, vector = self._recall.search(request.question, request.user_id, self._settings.recall_facts)
             hits = [hit for hit in hits if hit.score >= _NEAR]
         route = Route()
+        asked: list[str] = []
         sources = [hit.text for hit in hits] + [render_fact(hit.fact) for hit in hits]
         if request.use_modules:
             router, manifests = self._router(request.user_id)
@@ -179,8 +182,11 @@ class Answerer:
                 route = router.route(request.question, vector, self._settings.max_modules)
                 for module_id, _ in route.modules:
                     sources += [known.answer for known in manifests[module_id].questions]
+                    asked += [known.question for known in manifests[module_id].questions]
         best = max((hit.score for hit in hits), default=0.0)
-        return Evidence(tuple(hits), route, tuple(sources), max(best, route.score))
+        words = {word for text in (*sources, *asked) for word in tokens(text)}
+        named = {word for name in full_names(request.question) for word in tokens(name)}
+        return Evidence(tuple(hits), route, tuple(sources), max(best, route.score), stranger=not named <= words)
 
     def _router(self, user_id: str) -> tuple[Router, dict[str, Manifest]]:
         import numpy as np

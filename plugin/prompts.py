@@ -11,7 +11,16 @@ from collections.abc import Sequence
 
 from slowwave.types import Fact, Message
 
-__all__ = ["SYSTEM", "UNKNOWN", "conversation", "display_name", "is_unknown", "render_date", "render_fact"]
+__all__ = [
+    "SYSTEM",
+    "UNKNOWN",
+    "conversation",
+    "display_name",
+    "full_names",
+    "is_unknown",
+    "render_date",
+    "render_fact",
+]
 
 SYSTEM = "Answer from memory, briefly."
 """Short on purpose: it is paid for in every training row."""
@@ -19,6 +28,7 @@ SYSTEM = "Answer from memory, briefly."
 UNKNOWN = "I don't know."
 """What the memory says when it was never told."""
 
+_FULL_NAME = re.compile(r"(?<!^)\b[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)+")
 _NAME = re.compile(r"^[^\W\d_]+([ '\-][^\W\d_]+)*$")
 
 
@@ -31,6 +41,15 @@ def display_name(user_id: str) -> str | None:
     if not _NAME.match(user_id) or user_id.lower() in {"default", "user", "me", "test", "admin", "anonymous", "guest"}:
         return None
     return user_id if any(letter.isupper() for letter in user_id) else user_id.title()
+
+
+def full_names(text: str) -> list[str]:
+    """Runs of two or more capitalised words, except at the very beginning of the text.
+
+    >>> full_names("What is Jeffrey Buck's phone number?")
+    ["Jeffrey Buck's"]
+    """
+    return _FULL_NAME.findall(text)
 
 
 def render_date(fact: Fact) -> str:

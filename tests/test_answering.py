@@ -73,6 +73,15 @@ def test_nothing_near_is_answered_without_the_model(told: Memory) -> None:
     assert answer.completion_tokens == 0
 
 
+def test_a_stranger_is_not_answered_for(told: Memory) -> None:
+    """The form of the question is known, the person is not: near enough to be found, and still nothing to say."""
+    told.add("The phone number of Jeffrey Buck is 603-556-7631.", user_id="ada")
+    answer = told.ask("What is the phone number of Quentin Lindqvist?", user_id="ada")
+    assert answer.source == "unknown"
+    assert answer.completion_tokens == 0
+    assert told.ask("What is the phone number of Jeffrey Buck?", user_id="ada").completion_tokens > 0
+
+
 def test_both_halves_off_is_the_base_model(told: Memory) -> None:
     answer = told.ask(QUESTION, user_id="ada", use_facts=False, use_modules=False, max_tokens=5)
     assert answer.source == "base"

@@ -50,7 +50,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
     if request.param == "fake":
         yield cast(Memory, request.getfixturevalue("fake"))
     else:
-        with Memory(tmp_path / "memory", model=str(request.getfixturevalue("tiny_model")), embedder="hash:256") as memory:
+        with Memory(
+            tmp_path / "memory", model=str(request.getfixturevalue("tiny_model")), embedder="hash:256"
+        ) as memory:
             yield memory
 
 

@@ -64,7 +64,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
     elif "fake" in request.fixturenames:
         pytest.skip("looks into the fake")
     else:
-        with Memory(tmp_path / "memory", model=str(request.getfixturevalue("tiny_model")), embedder="hash:256") as memory:
+        with Memory(
+            tmp_path / "memory", model=str(request.getfixturevalue("tiny_model")), embedder="hash:256"
+        ) as memory:
             yield memory
 
 

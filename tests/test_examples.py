@@ -13,6 +13,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "examples"
 EXAMPLES = [FOLDER / "quickstart.py", FOLDER / "every_night.py"]  # the bridges test theirs themselves
 
 
+@pytest.mark.slow  # four processes that import torch
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
 def test_an_example_runs_and_is_short(path: Path, tiny_model: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) < 50

@@ -519,6 +519,7 @@ def test_without_langchain_the_error_names_the_extra(monkeypatch: pytest.MonkeyP
 # -- examples --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # processes that import torch
 @pytest.mark.parametrize(
     ("name", "words"),
     [

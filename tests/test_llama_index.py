@@ -679,6 +679,7 @@ def test_without_llama_index_the_error_names_the_extra(monkeypatch: pytest.Monke
 # -- examples --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # processes that import torch
 @pytest.mark.parametrize(
     ("name", "words"),
     [

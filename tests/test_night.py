@@ -86,7 +86,7 @@ def test_stock_peft_gives_the_same_logits(rested: tuple[Memory, NightReport], ti
     (module,) = memory.modules()
     folder = memory.folder / "modules" / module.id
     base = load_base(memory.settings)
-    stock = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_model), folder)
+    stock = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32), folder)
     ids = torch.tensor([base.encode([{"role": "user", "content": "Question: Where do I live?"}]).ids])
     shape = base.shape(8)
     vector = memory._store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
@@ -137,7 +137,10 @@ def test_an_update_is_never_trained_in_its_old_words(tmp_path: Path, tiny_model:
         assert [one.fact_id for one in report.facts] == [new.id]
 
 
-@pytest.mark.parametrize("point", ["questions", "training", "gate", "stage", "publish", "result", "report"])
+_SLOW_POINTS = [pytest.param(point, marks=pytest.mark.slow) for point in ("questions", "gate", "stage", "report")]
+
+
+@pytest.mark.parametrize("point", ["training", "publish", "result", *_SLOW_POINTS])
 def test_killed_at_any_point_the_next_night_finishes(tmp_path: Path, tiny_model: Path, point: str) -> None:
     script = f"""
         import os

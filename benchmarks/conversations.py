@@ -210,7 +210,13 @@ def built_in() -> list[dict[str, Any]]:
 
 
 def _ask(memory: Memory, case: Case, column: str) -> dict[str, Any]:
-    answer = memory.ask(case.question, user_id=case.user_id, **COLUMNS[column])
+    halves = COLUMNS[column]
+    answer = memory.ask(
+        case.question,
+        user_id=case.user_id,
+        use_facts=halves.get("use_facts", True),
+        use_modules=halves.get("use_modules", True),
+    )
     return {
         "answer": answer.text,
         "source": answer.source,

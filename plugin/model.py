@@ -344,7 +344,9 @@ def _load(name: str, device: str, dtype: str, progress: Progress) -> BaseModel:
         raise WeightsError(name, str(error).splitlines()[0], remedy) from error
     if not tokenizer.chat_template:
         raise WeightsError(name, "its tokenizer has no chat template", "Take an instruction-tuned model.")
-    model.train(False).requires_grad_(False).to(device)
+    model.train(False)
+    model.requires_grad_(False)
+    model.to(torch.device(device))
     logger.info("base model loaded: %s on %s in %s", name, device, dtype)
     return BaseModel(model, tokenizer, BaseRef(name=found.name, sha256=found.sha256), device)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -134,10 +135,11 @@ def test_bad_content_is_refused_before_anything_is_written(memory: Memory, conte
 
 
 @pytest.mark.parametrize("user", ["", " ", "a\nb", "x" * 129, None, 7])
-def test_bad_users_are_refused(memory: Memory, user: object) -> None:
-    for call in (memory.add, memory.search, memory.ask):
+def test_bad_users_are_refused(memory: Memory, user: Any) -> None:
+    calls: tuple[Callable[..., object], ...] = (memory.add, memory.search, memory.ask)
+    for call in calls:
         with pytest.raises(InvalidInput, match="user id"):
-            call("I like tea.", user_id=user)  # type: ignore[operator]
+            call("I like tea.", user_id=user)
 
 
 def test_bad_metadata_is_refused(memory: Memory) -> None:

@@ -21,7 +21,7 @@ shares = st.lists(st.sampled_from([0.125, 0.25, 0.5, 1.0]), min_size=3, max_size
 def reference_ties(vectors: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """TIES with weighted votes and sums, entry by entry."""
     if len(vectors) == 1:
-        return vectors[0] * weights[0]
+        return np.asarray(vectors[0] * weights[0])
     merged = np.zeros(vectors.shape[1], dtype=np.float32)
     for column in range(vectors.shape[1]):
         weighted = [float(w) * float(v[column]) for w, v in zip(weights, vectors, strict=True)]

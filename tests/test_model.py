@@ -119,7 +119,7 @@ def test_a_half_read_stream_blocks_nobody(base: BaseModel) -> None:
     half = base.stream(row, 12, random_slot(base))  # type: ignore[arg-type]
     next(half)
     assert base.generate([row], 6)[0].ids == base.generate([row], 6)[0].ids
-    half.close()
+    del half
 
 
 def test_the_base_is_loaded_once(base: BaseModel, tiny_model: object) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from slowwave.consolidation.invention import absent_questions, change_value, strangers, swap_entity
 from slowwave.consolidation.plan import group
-from slowwave.consolidation.rows import Lesson, Shares, epoch_rows, exam_rows
+from slowwave.consolidation.rows import Form, Lesson, Shares, epoch_rows, exam_rows
 from slowwave.prompts import UNKNOWN
 from slowwave.types import Fact, QAPair
 
@@ -103,8 +103,9 @@ def test_half_of_the_rows_are_closed_book() -> None:
 
 def test_exams_use_held_out_phrasings_only() -> None:
     heldout = {pair.question for pairs in lesson().heldout.values() for pair in pairs}
-    for form in ("closed", "true_fact", "distractors", "changed_fact"):
-        rows = exam_rows(lesson(), 0, form, 100, Shares())  # type: ignore[arg-type]
+    forms: tuple[Form, ...] = ("closed", "true_fact", "distractors", "changed_fact")
+    for form in forms:
+        rows = exam_rows(lesson(), 0, form, 100, Shares())
         assert {row.question for row in rows} == heldout
 
 

@@ -78,7 +78,8 @@ class Router:
         import numpy as np
 
         dense = np.clip(self._vectors @ vector, 0.0, 1.0)  # (rows, width) @ (width,)
-        return ((dense + self._lexical.scores(question)) / 2).astype(np.float32)
+        scores: NDArray[np.float32] = ((dense + self._lexical.scores(question)) / 2).astype(np.float32)
+        return scores
 
     def route(self, question: str, vector: NDArray[np.float32], most: int = 3) -> Route:
         """Choose up to `most` modules for a question with the given embedding, shape (width,)."""

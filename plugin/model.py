@@ -338,7 +338,7 @@ def _load(name: str, device: str, dtype: str, progress: Progress) -> BaseModel:
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(found.folder)
-            model = AutoModelForCausalLM.from_pretrained(found.folder, dtype=getattr(torch, dtype))
+            model: Any = AutoModelForCausalLM.from_pretrained(found.folder, dtype=getattr(torch, dtype))
     except (OSError, ValueError, KeyError) as error:
         remedy = "Give the folder or hub name of a causal language model that transformers can load."
         raise WeightsError(name, str(error).splitlines()[0], remedy) from error
@@ -346,7 +346,7 @@ def _load(name: str, device: str, dtype: str, progress: Progress) -> BaseModel:
         raise WeightsError(name, "its tokenizer has no chat template", "Take an instruction-tuned model.")
     model.train(False)
     model.requires_grad_(False)
-    model.to(torch.device(device))
+    model.to(device)
     logger.info("base model loaded: %s on %s in %s", name, device, dtype)
     return BaseModel(model, tokenizer, BaseRef(name=found.name, sha256=found.sha256), device)
 

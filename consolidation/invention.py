@@ -86,7 +86,9 @@ def change_value(value: str, others: Sequence[str], rng: random.Random) -> str:
             if changed != value:
                 return changed
     if value[:1].isupper():
-        pool: list[str] = [f"{rng.choice(_FIRST)} {rng.choice(_LAST)}"] if " " in value else [*_FIRST, *_PLACES]
+        # Three names: whichever the value happens to be, another one is left.
+        names = [f"{first} {rng.choice(_LAST)}" for first in rng.sample(_FIRST, 3)]
+        pool: list[str] = names if " " in value else [*_FIRST, *_PLACES]
     else:
         pool = [other for other in others if other[:1].islower() and len(other) <= 40] or list(_THINGS)
         pool = [*pool[:8], *_THINGS]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import tiny
+from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 
 from slowwave import Memory, Settings
@@ -26,6 +27,9 @@ _surroundings = pytest.MonkeyPatch()
 
 
 def pytest_configure() -> None:
+    # Time is never asserted: a busy machine is no failure.
+    settings.register_profile("slowwave", deadline=None)
+    settings.load_profile("slowwave")
     # The hub's client reads it once, when it is imported: too late for a fixture.
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"

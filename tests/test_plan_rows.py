@@ -129,6 +129,13 @@ def test_a_changed_value_is_another_of_the_same_kind(value: str, seed: int) -> N
         assert changed[0].isupper() == value[0].isupper()
 
 
+@pytest.mark.parametrize("first", ["Amara", "Jonas", "Zelda"])
+def test_a_name_from_the_pool_itself_is_changed_too(first: str) -> None:
+    for last in ("Castellanos", "Grimaldi", "Falconer"):
+        for seed in range(40):
+            assert change_value(f"{first} {last}", [], random.Random(seed)) != f"{first} {last}"
+
+
 @pytest.mark.parametrize(
     ("question", "swapped"),
     [("What is Jeffrey Buck's phone number?", True), ("Where do I live?", False), ("What is Ada's job?", False)],

@@ -55,6 +55,7 @@ class FactStore:
 
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._scrubbed: set[str] = set()
         self._embedder = embedder
         self._lock = threading.RLock()
         self._client = chromadb.PersistentClient(
@@ -206,6 +207,8 @@ class FactStore:
 
     def close(self) -> None:
         """Let go of the files."""
+        if self._scrubbed:  # once more, for what was applied late
+            self._scrub(sorted(self._scrubbed))
         # Chroma counts the openers of a folder; its public client type does not show the method.
         close = getattr(self._client, "close", None)
         if callable(close):
@@ -218,6 +221,8 @@ class FactStore:
         path = self._folder / "chroma.sqlite3"
         if not path.exists():
             return
+        self._facts.get(ids=list(ids))  # Chroma applies its queue when it is read: only then are the rows really gone
+        self._scrubbed.update(ids)
         try:
             with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
                 # The queue is replayed into the vector index: the rows must stay, their content need not.

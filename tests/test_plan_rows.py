@@ -90,7 +90,10 @@ def test_forms_say_what_they_must() -> None:
                     assert row.answer == answer
                 case "changed_fact":
                     assert row.answer != answer
-                    assert row.answer in row.facts[0]  # the changed fact is the newest, and stands first
+                    changed = [i for i, line in enumerate(row.facts) if row.answer in line]
+                    assert changed
+                    old = [i for i, line in enumerate(row.facts) if texts[row.fact_id] in line]
+                    assert all(changed[0] < i for i in old)  # the changed fact is newer, and stands above
                 case "absent":
                     assert row.answer == UNKNOWN
     assert seen == {"closed", "true_fact", "distractors", "changed_fact", "absent"}

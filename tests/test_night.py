@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from slowwave.consolidation.night import write_lesson
 from slowwave.consolidation.writers import as_writer
 from slowwave.errors import InvalidInput, NightRunning, WriterFailed
 
+DAY = datetime(2026, 11, 1, 12, tzinfo=UTC)
+"""Facts are shown with their day, so a module depends on it: tests fix it."""
 FACTS = ("My favourite colour is green.", "My sister's name is Clara.", "I live in Porto.")
 
 
@@ -32,7 +35,7 @@ def open_memory(folder: Path, model: Path, **options: Any) -> Memory:
 def rested(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Iterator[tuple[Memory, NightReport]]:
     """A memory after its first night; tests must not change it."""
     with open_memory(tmp_path_factory.mktemp("rested"), tiny_model) as memory:
-        memory.add_many(FACTS, user_id="ada")
+        memory.add_many(FACTS, user_id="ada", said_at=DAY)
         yield memory, memory.consolidate()
 
 
@@ -103,8 +106,6 @@ def test_the_same_seed_gives_the_same_module(tmp_path: Path, tiny_model: Path) -
     weights = []
     for name in ("one", "two"):
         with open_memory(tmp_path / name, tiny_model) as memory:
-            from datetime import UTC, datetime
-
             memory.add_many(FACTS[:2], user_id="ada", said_at=datetime(2026, 11, 1, tzinfo=UTC))
             memory.consolidate()
             weights.append([load_file(file) for file in sorted(memory.folder.glob("modules/*/*model.safetensors"))])
@@ -114,7 +115,7 @@ def test_the_same_seed_gives_the_same_module(tmp_path: Path, tiny_model: Path) -
 
 def test_deleting_a_fact_takes_its_module_and_the_next_night_learns_the_rest(tmp_path: Path, tiny_model: Path) -> None:
     with open_memory(tmp_path, tiny_model) as memory:
-        facts = memory.add_many(FACTS, user_id="ada")
+        facts = memory.add_many(FACTS, user_id="ada", said_at=DAY)
         memory.consolidate()
         memory.ask("Where do I live?", user_id="ada")
         memory.delete(facts[2].id)
@@ -129,7 +130,7 @@ def test_deleting_a_fact_takes_its_module_and_the_next_night_learns_the_rest(tmp
 
 def test_an_update_is_never_trained_in_its_old_words(tmp_path: Path, tiny_model: Path) -> None:
     with open_memory(tmp_path, tiny_model) as memory:
-        (old,) = memory.add("I live in Porto.", user_id="ada")
+        (old,) = memory.add("I live in Porto.", user_id="ada", said_at=DAY)
         memory.consolidate()
         new = memory.update(old.id, "I live in Lisbon.")
         assert memory.modules() == []
@@ -144,6 +145,7 @@ _SLOW_POINTS = [pytest.param(point, marks=pytest.mark.slow) for point in ("quest
 def test_killed_at_any_point_the_next_night_finishes(tmp_path: Path, tiny_model: Path, point: str) -> None:
     script = f"""
         import os
+        from datetime import datetime
         from pathlib import Path
         from slowwave.consolidation import night
         from slowwave.consolidation.journal import Journal
@@ -161,7 +163,7 @@ def test_killed_at_any_point_the_next_night_finishes(tmp_path: Path, tiny_model:
         if point == "result": Journal.keep_result = die
         if point == "report": night.write_atomically = die
         memory = Memory({str(tmp_path / "m")!r}, model={str(tiny_model)!r}, embedder="hash:256", effort="quick")
-        memory.add_many({list(FACTS[:2])!r}, user_id="ada")
+        memory.add_many({list(FACTS[:2])!r}, user_id="ada", said_at=datetime.fromisoformat({DAY.isoformat()!r}))
         memory.consolidate(progress=progress)
         os._exit(0)
     """
@@ -180,7 +182,6 @@ def test_killed_at_any_point_the_next_night_finishes(tmp_path: Path, tiny_model:
 
 
 def test_an_interrupt_is_clean_and_resumed_to_the_same_bits(tmp_path: Path, tiny_model: Path) -> None:
-    from datetime import UTC, datetime
 
     moment = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -204,7 +205,7 @@ def test_an_interrupt_is_clean_and_resumed_to_the_same_bits(tmp_path: Path, tiny
 
 def test_a_fact_deleted_while_it_is_trained_never_goes_live(tmp_path: Path, tiny_model: Path) -> None:
     with open_memory(tmp_path, tiny_model) as memory:
-        facts = memory.add_many(FACTS, user_id="ada")
+        facts = memory.add_many(FACTS, user_id="ada", said_at=DAY)
 
         def delete_one(stage: str, done: int, total: int) -> None:
             if stage.endswith("gate") and done == 1:
@@ -219,7 +220,7 @@ def test_a_fact_deleted_while_it_is_trained_never_goes_live(tmp_path: Path, tiny
 
 def test_one_night_at_a_time(tmp_path: Path, tiny_model: Path) -> None:
     with open_memory(tmp_path, tiny_model) as memory:
-        memory.add(FACTS[0], user_id="ada")
+        memory.add(FACTS[0], user_id="ada", said_at=DAY)
         inside, leave = threading.Event(), threading.Event()
 
         def wait(stage: str, done: int, total: int) -> None:
@@ -231,7 +232,7 @@ def test_one_night_at_a_time(tmp_path: Path, tiny_model: Path) -> None:
         assert inside.wait(60)
         with pytest.raises(NightRunning):
             memory.consolidate()
-        memory.add("I like tea.", user_id="ada")  # the day goes on
+        memory.add("I like tea.", user_id="ada", said_at=DAY)  # the day goes on
         assert memory.search("tea", user_id="ada", k=1)[0].text == "I like tea."
         leave.set()
         night.join()
@@ -244,7 +245,7 @@ def test_a_writer_of_ones_own(tmp_path: Path, tiny_model: Path) -> None:
         return [(form.format(" of mine"), "green") for form in forms] + [invented]
 
     with open_memory(tmp_path, tiny_model, writer=writer) as memory:
-        memory.add(FACTS[0], user_id="ada")
+        memory.add(FACTS[0], user_id="ada", said_at=DAY)
         memory.consolidate()
         for manifest in memory._store.live():
             assert all(known.answer != "44" for known in manifest.questions), "an unsupported pair was kept"
@@ -255,14 +256,13 @@ def test_a_failing_writer_loses_nothing(tmp_path: Path, tiny_model: Path) -> Non
         raise ZeroDivisionError
 
     with open_memory(tmp_path, tiny_model, writer=broken) as memory:
-        memory.add(FACTS[0], user_id="ada")
+        memory.add(FACTS[0], user_id="ada", said_at=DAY)
         with pytest.raises(WriterFailed):
             memory.consolidate()
         assert len(memory.get_all()) == 1
 
 
 def test_the_newer_fact_keeps_a_question_that_two_facts_answer() -> None:
-    from datetime import UTC, datetime
 
     def fact(name: str, text: str, day: int) -> Fact:
         return Fact(id=name, text=text, user_id="ada", said_at=datetime(2026, 11, day, tzinfo=UTC))

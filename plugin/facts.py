@@ -163,7 +163,11 @@ class FactStore:
         older, newer = [], []
         seen = {fact.id}
         step: str | None = fact.supersedes
+        newest = fact.id
         while step and step not in seen and (found := self._read([step])):
+            if found[0].superseded_by != newest:
+                break  # said again since: it is a live fact of its own, and must not go when this one is deleted
+            newest = step
             seen.add(step)
             older.append(found[0])
             step = found[0].supersedes

@@ -75,6 +75,16 @@ def test_update_keeps_history_and_hides_the_old_version(memory: Memory) -> None:
             memory.get(version.id)
 
 
+def test_what_is_said_again_is_a_live_fact_of_its_own(memory: Memory) -> None:
+    """Porto, then Lisbon, then Porto again: forgetting Lisbon must not take Porto along."""
+    (porto,) = memory.add("I live in Porto.", user_id="ada")
+    lisbon = memory.update(porto.id, "I live in Lisbon.")
+    memory.add("I live in Porto.", user_id="ada")
+    assert {one.text for one in memory.get_all(user_id="ada")} == {"I live in Porto.", "I live in Lisbon."}
+    memory.delete(lisbon.id)
+    assert [one.text for one in memory.get_all(user_id="ada")] == ["I live in Porto."]
+
+
 def test_a_deleted_fact_is_not_brought_back_by_a_replay(memory: Memory) -> None:
     said = datetime.now(UTC) - timedelta(days=3)
     (one,) = memory.add("My PIN is 1234.", user_id="ada", said_at=said)

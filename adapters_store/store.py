@@ -122,12 +122,14 @@ class AdapterStore:
 
     def question_vectors(self, module_id: str, embedder: str) -> NDArray[np.float32] | None:
         """Embeddings of the module's questions, shape (questions, width), or None if another embedder made them."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         path = self._module(module_id).index
-        if not path.is_file():
-            return None
-        tensors: dict[str, Any] = load_file(path)
+        try:
+            tensors: dict[str, Any] = load_file(path)
+        except (OSError, SafetensorError):
+            return None  # a cache: whoever asks embeds the questions again
         return tensors[embedder].astype("float32") if embedder in tensors else None
 
     # -- writing -------------------------------------------------------------------------------------------------

@@ -40,10 +40,16 @@ _EXAM = {"quick": 12, "normal": 24, "thorough": 48}
 _HELD_OUT = 2
 
 
-def settled_ids(store: AdapterStore, base_sha256: str | None, user_id: str | None = None) -> frozenset[str]:
-    """Ids of facts that a live module of this base model (of any, if None) carries and recalled at the gate."""
-    manifests = store.live(user_id)
-    fits = (m for m in manifests if base_sha256 is None or m.base.sha256 == base_sha256)
+def settled_ids(store: AdapterStore, base_sha256: str | None, rank: int, user_id: str | None = None) -> frozenset[str]:
+    """Ids of facts that a live module carries and recalled at the gate.
+
+    A module of another rank, or of another base model (any will do if None), cannot answer here: its facts are recent.
+    """
+    fits = (
+        manifest
+        for manifest in store.live(user_id)
+        if manifest.rank == rank and (base_sha256 is None or manifest.base.sha256 == base_sha256)
+    )
     return frozenset(fact_id for manifest in fits for fact_id in manifest.settled_ids)
 
 
@@ -107,7 +113,7 @@ class Night:
     # -- the parts of a night --------------------------------------------------------------------------------------
 
     def _plan(self, key: str, user_id: str | None) -> NightPlan:
-        settled = settled_ids(self.store, self.base.ref.sha256)
+        settled = settled_ids(self.store, self.base.ref.sha256, self.settings.rank)
         by_user: dict[str, list[Fact]] = {}
         for fact in self.facts.live(user_id):
             if fact.id not in settled:

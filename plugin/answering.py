@@ -125,7 +125,7 @@ class Answerer:
         """Guards the caches; never held while text is generated."""
         self._vectors: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._merged: OrderedDict[tuple[object, ...], Slot] = OrderedDict()
-        self._routers: dict[str, tuple[tuple[int, int], Router, dict[str, Manifest]]] = {}
+        self._routers: dict[str, tuple[int, Router, dict[str, Manifest]]] = {}
 
     def forget(self) -> None:
         """Drop every cache: called when a fact or a module goes."""
@@ -191,7 +191,8 @@ class Answerer:
     def _router(self, user_id: str) -> tuple[Router, dict[str, Manifest]]:
         import numpy as np
 
-        key = (self._store.version, self._facts.version)
+        # New facts change no route: only what is published or retired does.
+        key = self._store.version
         cached = self._routers.get(user_id)
         if cached is not None and cached[0] == key:
             return cached[1], cached[2]

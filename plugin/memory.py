@@ -376,7 +376,7 @@ class Memory:
 
         self._check_open()
         loaded = self._answerer.base.ref.sha256 if self._answerer is not None else None
-        return settled_ids(self._store, loaded, user_id)
+        return settled_ids(self._store, loaded, self.settings.rank, user_id)
 
     def status(self, fact_id: str) -> Literal["recent", "settled"]:
         """Whether a fact is settled in a module, or recent.

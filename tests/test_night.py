@@ -72,6 +72,16 @@ def test_settled_facts_are_answered_from_weights_alone(rested: tuple[Memory, Nig
             assert memory.ask(question, user_id="ben").source == "unknown", "a module answers nobody else"
 
 
+def test_another_rank_learns_anew(rested: tuple[Memory, NightReport]) -> None:
+    """A module of another rank takes no part in answers, so its facts count as recent."""
+    from slowwave.consolidation.night import settled_ids
+
+    memory, report = rested
+    sha = memory._store.live()[0].base.sha256
+    assert len(settled_ids(memory._store, sha, rank=8)) == report.settled
+    assert settled_ids(memory._store, sha, rank=4) == settled_ids(memory._store, "other", rank=8) == frozenset()
+
+
 def test_the_second_night_has_nothing_to_do(rested: tuple[Memory, NightReport]) -> None:
     memory, report = rested
     if report.recent == 0:

@@ -64,6 +64,8 @@ def test_what_is_published_is_loaded_bit_for_bit(store: AdapterStore, tmp_path: 
     assert vectors is not None
     assert vectors.tolist() == [[1.0, 1.0, 1.0]]
     assert again.question_vectors("m-1", "other") is None
+    (tmp_path / "modules" / "m-1" / "questions.safetensors").write_bytes(b"garbage")
+    assert again.question_vectors("m-1", "hash:3") is None, "a damaged cache is no cache"
 
 
 def test_staged_is_not_live(store: AdapterStore) -> None:

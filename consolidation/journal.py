@@ -82,6 +82,10 @@ class Journal:
         self.clear()
         self._write("plan.json", plan)
 
+    def extend(self, plan: NightPlan) -> None:
+        """Go on under a longer plan; what is done stays done."""
+        self._write("plan.json", plan)
+
     def lesson(self, group: str, user_id: str, facts: Iterable[Fact]) -> Lesson | None:
         """The questions already written for a group."""
         record = _load(self.folder / f"{group}.lesson.json", LessonRecord)

@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -71,6 +71,8 @@ class Night:
     def run(self, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
         """Consolidate the recent facts of one user, or of all.
 
+        A night that was killed is finished first; facts that came after its plan are learned behind it.
+
         Raises:
             WriterFailed: the question writer raised; what was done before is kept.
         """
@@ -84,26 +86,20 @@ class Night:
                 self.store.sweep()
                 plan = self._plan(key, user_id)
             journal.begin(plan)
-        modules: list[ModuleReport] = []
-        facts: list[FactReport] = []
-        for number, part in enumerate(plan.groups):
-            label = f"module {number + 1} of {len(plan.groups)}"
-            result = journal.result(part.name)
-            if result is None:
-                result = self._learn(part, journal, recipe, _labelled(progress, label))
-                if result is None:
-                    continue
-                journal.keep_result(part.name, result)
-            if result.module.steps:
-                modules.append(result.module)
-            facts += result.facts
+        results: dict[str, ResultRecord] = {}
+        self._work(plan, journal, recipe, progress, results)
+        if resumed and (longer := self._extended(plan, user_id, results)) is not None:
+            # One journal, one night: killed from here on, the next run finds both plans in it and the results so far.
+            plan = longer
+            journal.extend(plan)
+            self._work(plan, journal, recipe, progress, results)
         report = NightReport(
             night_id=plan.night_id,
             started_at=plan.started_at,
             resumed=resumed,
             seconds={name: round(value, 3) for name, value in self._seconds.items()},
-            modules=tuple(modules),
-            facts=tuple(facts),
+            modules=tuple(result.module for result in results.values() if result.module.steps),
+            facts=tuple(fact for result in results.values() for fact in result.facts),
         )
         write_atomically(self.layout.reports / f"{plan.night_id}.json", report.model_dump_json(indent=2).encode())
         journal.clear()
@@ -112,19 +108,58 @@ class Night:
 
     # -- the parts of a night --------------------------------------------------------------------------------------
 
+    def _work(
+        self,
+        plan: NightPlan,
+        journal: Journal,
+        recipe: Recipe,
+        progress: Progress,
+        results: dict[str, ResultRecord],
+    ) -> None:
+        """Learn the plan's groups that have no result yet; one whose facts changed gets none."""
+        for number, part in enumerate(plan.groups):
+            if part.name in results:
+                continue
+            result = journal.result(part.name)
+            if result is None:
+                label = f"module {number + 1} of {len(plan.groups)}"
+                result = self._learn(part, journal, recipe, _labelled(progress, label))
+                if result is None:
+                    continue
+                journal.keep_result(part.name, result)
+            results[part.name] = result
+
+    def _extended(self, plan: NightPlan, user_id: str | None, results: Mapping[str, ResultRecord]) -> NightPlan | None:
+        """A finished plan with the recent facts that it did not try behind it; None if there are none."""
+        with self._timed("plan"):
+            tried = frozenset(report.fact_id for result in results.values() for report in result.facts)
+            # The last name is the highest: a name is never used twice, for its files may still be there.
+            first = int(plan.groups[-1].name.rpartition("-")[2]) + 1 if plan.groups else 0
+            groups = self._groups(user_id, tried, first)
+        if not groups:
+            return None
+        # What names a fact that was deleted meanwhile is not written again.
+        kept = (part for part in plan.groups if part.name in results and self._unchanged(part) is not None)
+        return plan.model_copy(update={"groups": (*kept, *groups)})
+
     def _plan(self, key: str, user_id: str | None) -> NightPlan:
+        groups = self._groups(user_id)
+        started = datetime.now(UTC)
+        return NightPlan(night_id=f"{started:%Y%m%dT%H%M%S}", started_at=started, key=key, groups=tuple(groups))
+
+    def _groups(self, user_id: str | None, tried: frozenset[str] = frozenset(), first: int = 0) -> list[PlannedGroup]:
+        """The recent facts that were not tried tonight, in groups numbered from `first`."""
         settled = settled_ids(self.store, self.base.ref.sha256, self.settings.rank)
         by_user: dict[str, list[Fact]] = {}
         for fact in self.facts.live(user_id):
-            if fact.id not in settled:
+            if fact.id not in settled and fact.id not in tried:
                 by_user.setdefault(fact.user_id, []).append(fact)
         groups: list[PlannedGroup] = []
         for some in by_user.values():
             vectors = self.facts.vectors([fact.id for fact in some])
             for part in group(some, vectors, self.settings.facts_per_module):
-                groups.append(planned(f"group-{len(groups):04d}", part))
-        started = datetime.now(UTC)
-        return NightPlan(night_id=f"{started:%Y%m%dT%H%M%S}", started_at=started, key=key, groups=tuple(groups))
+                groups.append(planned(f"group-{first + len(groups):04d}", part))
+        return groups
 
     def _learn(self, part: PlannedGroup, journal: Journal, recipe: Recipe, progress: Progress) -> ResultRecord | None:
         """Questions, training, gate and publication of one group; None if its facts changed since the plan."""

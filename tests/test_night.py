@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ import torch
 from safetensors.torch import load_file
 
 from slowwave import Fact, Memory, NightReport
+from slowwave.consolidation import night
 from slowwave.consolidation.night import write_lesson
 from slowwave.consolidation.writers import as_writer
 from slowwave.errors import InvalidInput, NightRunning, WriterFailed
+from slowwave.types import Progress
 
 DAY = datetime(2026, 11, 1, 12, tzinfo=UTC)
 """Facts are shown with their day, so a module depends on it: tests fix it."""
@@ -211,6 +214,57 @@ def test_an_interrupt_is_clean_and_resumed_to_the_same_bits(tmp_path: Path, tiny
             assert report.resumed == (name == "interrupted")
             files.append(next(memory.folder.glob("modules/*/adapter_model.safetensors")).read_bytes())
     assert files[0] == files[1]
+
+
+def interrupt_at(wanted: str) -> Progress:
+    """Progress that ends a night like Ctrl-C once a stage is under way."""
+
+    def report(stage: str, done: int, total: int) -> None:
+        if stage == wanted and done:
+            raise KeyboardInterrupt
+
+    return report
+
+
+def test_facts_that_come_after_a_killed_night_are_learned_by_the_next(tmp_path: Path, tiny_model: Path) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        (early,) = memory.add(FACTS[0], user_id="ada", said_at=DAY)
+        with pytest.raises(KeyboardInterrupt):
+            memory.consolidate(progress=interrupt_at("module 1 of 1: gate"))
+        (late,) = memory.add(FACTS[1], user_id="ada", said_at=DAY)
+        with pytest.raises(KeyboardInterrupt):  # killed once more, in what the first night did not plan
+            memory.consolidate(progress=interrupt_at("module 2 of 2: gate"))
+        plan = json.loads((tmp_path / "night" / "plan.json").read_text())
+        assert [[fact["id"] for fact in part["facts"]] for part in plan["groups"]] == [[early.id], [late.id]]
+        stages: set[str] = set()
+        report = memory.consolidate(progress=lambda stage, done, total: stages.add(stage))
+        assert report.resumed
+        assert report.night_id == plan["night_id"]
+        assert [one.fact_id for one in report.facts] == [early.id, late.id]
+        assert [one.facts for one in report.modules] == [1, 1]
+        assert not any(stage.startswith("module 1") for stage in stages), "what was done is not done again"
+        assert not (tmp_path / "night").exists()
+        saved = json.loads(next((tmp_path / "reports").iterdir()).read_text())
+        assert NightReport.model_validate(saved) == report
+
+
+def test_what_a_resumed_night_refused_is_not_tried_twice_in_it(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        memory.add(FACTS[0], user_id="ada", said_at=DAY)
+        with pytest.raises(KeyboardInterrupt):
+            memory.consolidate(progress=interrupt_at("module 1 of 1: gate"))
+        refuse_all(monkeypatch)
+        report = memory.consolidate()
+        assert report.resumed
+        assert [one.status for one in report.facts] == ["failed"]
+
+
+def refuse_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No module passes the gate."""
+    examine = night.examine
+    monkeypatch.setattr(night, "examine", lambda *a, **k: replace(examine(*a, **k), reason="refused by the test"))
 
 
 def test_a_fact_deleted_while_it_is_trained_never_goes_live(tmp_path: Path, tiny_model: Path) -> None:

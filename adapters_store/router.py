@@ -6,7 +6,7 @@ is right 0.91 of the time against 0.55. Each row scores by cosine and by BM25; a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,22 @@ class Route:
     """Nearness of the best row to the question, 0..1."""
     rows: tuple[RouteRow, ...] = ()
     """The best row of each chosen module, in the same order."""
+    scores: tuple[float, ...] = ()
+    """Their scores."""
+
+    def among(self, module_ids: Collection[str]) -> Route:
+        """The route through these modules alone."""
+        kept = [i for i, (name, _) in enumerate(self.modules) if name in module_ids]
+        if len(kept) == len(self.modules):
+            return self
+        total = sum(self.modules[i][1] for i in kept)
+        scores = tuple(self.scores[i] for i in kept)
+        return Route(
+            modules=tuple((self.modules[i][0], self.modules[i][1] / total) for i in kept),
+            score=max(scores, default=0.0),
+            rows=tuple(self.rows[i] for i in kept),
+            scores=scores,
+        )
 
 
 @dataclass(frozen=True)
@@ -102,4 +118,5 @@ class Router:
             self.rows[int(np.flatnonzero(self._owner == m)[scores[self._owner == m].argmax()])] for m in chosen
         )
         modules = tuple((self._ids[int(m)], float(w)) for m, w in zip(chosen, weights, strict=True))
-        return Route(modules=modules, score=float(best.max()), rows=rows)
+        nearness = tuple(float(best[int(m)]) for m in chosen)
+        return Route(modules=modules, score=float(best.max()), rows=rows, scores=nearness)

@@ -126,6 +126,8 @@ class Answerer:
         self._vectors: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._merged: OrderedDict[tuple[object, ...], Slot] = OrderedDict()
         self._routers: dict[str, tuple[int, Router, dict[str, Manifest]]] = {}
+        self._whole: dict[tuple[str, int], bool] = {}
+        """Whether a module could be loaded, by its id and the catalog's number: its file is summed once, not per question."""
 
     def forget(self) -> None:
         """Drop every cache: called when a fact or a module goes."""
@@ -133,6 +135,7 @@ class Answerer:
             self._vectors.clear()
             self._merged.clear()
             self._routers.clear()
+            self._whole.clear()
 
     def stream(self, request: Request) -> Iterator[str | Answer]:
         """Yield the pieces of the answer's text, and last the answer itself."""
@@ -180,6 +183,7 @@ class Answerer:
             if router.rows:
                 vector = self._embedder.encode([request.question])[0] if vector is None else vector
                 route = router.route(request.question, vector, self._settings.max_modules)
+                route = route.among([name for name, _ in route.modules if self._loads(request.user_id, name)])
                 for module_id, _ in route.modules:
                     sources += [known.answer for known in manifests[module_id].questions]
                     asked += [known.question for known in manifests[module_id].questions]
@@ -251,6 +255,14 @@ class Answerer:
         weights = torch.tensor([weight for _, weight in some])
         return merge(vectors, weights / weights.sum(), "ties")
 
+    def _loads(self, user_id: str, module_id: str) -> bool:
+        """Whether a module can take part: what cannot be loaded must not count as evidence either."""
+        key = (module_id, self._store.version)
+        with self._lock:
+            if key not in self._whole:
+                self._whole[key] = self._vector(user_id, module_id) is not None
+            return self._whole[key]
+
     def _vector(self, user_id: str, module_id: str) -> torch.Tensor | None:
         if module_id not in self._vectors:
             try:
@@ -259,6 +271,7 @@ class Answerer:
                 )
             except StoreDamaged as error:
                 logger.error("module %s takes no part: %s", module_id, error.reason)
+                self._whole[module_id, self._store.version] = False
                 return None
             while len(self._vectors) > _CACHED:
                 self._vectors.popitem(last=False)

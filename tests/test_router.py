@@ -49,6 +49,19 @@ def test_an_uncertain_question_takes_several_modules() -> None:
     assert len(route("dentist phone number live allergic", most=1).modules) == 1
 
 
+def test_a_route_among_fewer_modules_has_their_weights_and_score() -> None:
+    found = route("dentist phone number live allergic")
+    assert found.among([name for name, _ in found.modules]) is found
+    assert found.scores[0] == found.score
+    (lost, _), *others = found.modules
+    left = found.among([name for name, _ in others])
+    assert [name for name, _ in left.modules] == [name for name, _ in others] != [lost]
+    assert sum(weight for _, weight in left.modules) == pytest.approx(1.0)
+    assert left.rows == found.rows[1:]
+    assert left.score == max(found.scores[1:])
+    assert found.among([]) == Route()
+
+
 @given(st.text(max_size=60))
 def test_weights_sum_to_one_or_there_are_none(question: str) -> None:
     found = route(question)

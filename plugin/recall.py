@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from slowwave.adapters_store.lexical import LexicalIndex
@@ -19,6 +21,21 @@ __all__ = ["Recall"]
 
 _POOL = 4
 """How many times k each half of the search brings to the fusion."""
+_FILTERS = 8
+"""How many filters of a user are kept ready."""
+
+
+@dataclass(frozen=True)
+class _Index:
+    """The live facts of one user at one version of the fact store."""
+
+    version: int
+    facts: list[Fact]
+    places: dict[str, int]
+    """Where a fact stands in `facts`, by its id."""
+    words: LexicalIndex
+    filters: OrderedDict[tuple[tuple[str, str, str], ...], NDArray[np.bool_]] = field(default_factory=OrderedDict)
+    """Which facts match a filter, each of shape (facts,)."""
 
 
 class Recall:
@@ -28,7 +45,7 @@ class Recall:
         self._facts = facts
         self._embedder = embedder
         self._lock = threading.Lock()
-        self._indexes: dict[str, tuple[int, list[Fact], LexicalIndex]] = {}
+        self._indexes: dict[str, _Index] = {}
 
     def search(
         self, query: str, user_id: str, k: int, where: Mapping[str, Scalar] | None = None
@@ -38,25 +55,19 @@ class Recall:
         A fact's score is the mean of its cosine similarity and its lexical coverage (both 0..1).
         """
         vector = self._embedder.encode([query])[0]
-        facts, lexical = self._index(user_id)
+        index = self._index(user_id)
+        facts = index.facts
         if not facts:
             return [], vector
         dense = dict[str, float]()
         found = dict[str, Fact]()
         for fact, cosine in self._facts.nearest(vector, user_id, min(len(facts), k * _POOL), where):
             found[fact.id], dense[fact.id] = fact, max(0.0, cosine)
-        words = lexical.scores(query)  # (facts,)
-        allowed = None if where is None else {fact.id for fact in self._facts.live(user_id, where)}
-        candidates = (i for i in (-words).argsort(kind="stable") if words[i] > 0)
-        covered = dict[str, float]()
-        for index in candidates:
-            fact = facts[int(index)]
-            if allowed is None or fact.id in allowed:
-                covered[fact.id] = float(words[index])
-                found.setdefault(fact.id, fact)
-            if len(covered) >= k * _POOL:
-                break
-        covered |= {fact.id: float(words[i]) for i, fact in enumerate(facts) if fact.id in found}
+        words = index.words.scores(query)  # (facts,)
+        # What a query costs in Python depends on k alone; what grows with the facts is left to numpy.
+        for place in _best(words if where is None else words * self._allowed(index, user_id, where), k * _POOL):
+            found.setdefault(facts[place].id, facts[place])
+        covered = {key: float(words[index.places[key]]) for key in found if key in index.places}
         missing = [key for key in found if key not in dense]
         for key, stored in self._facts.vectors(missing).items():
             dense[key] = max(0.0, float(stored @ vector))
@@ -73,12 +84,38 @@ class Recall:
             for user_id in user_ids:
                 self._indexes.pop(user_id, None)
 
-    def _index(self, user_id: str) -> tuple[list[Fact], LexicalIndex]:
+    def _index(self, user_id: str) -> _Index:
         with self._lock:
             version = self._facts.version
             cached = self._indexes.get(user_id)
-            if cached is None or cached[0] != version:
+            if cached is None or cached.version != version:
                 facts = self._facts.live(user_id)
-                cached = (version, facts, LexicalIndex([fact.text for fact in facts]))
+                places = {fact.id: place for place, fact in enumerate(facts)}
+                cached = _Index(version, facts, places, LexicalIndex([fact.text for fact in facts]))
                 self._indexes[user_id] = cached
-            return cached[1], cached[2]
+            return cached
+
+    def _allowed(self, index: _Index, user_id: str, where: Mapping[str, Scalar]) -> NDArray[np.bool_]:
+        """Which facts of an index match a filter, shape (facts,)."""
+        import numpy as np
+
+        key = tuple(sorted((name, type(value).__name__, str(value)) for name, value in where.items()))
+        with self._lock:
+            if key not in index.filters:
+                mask = np.zeros(len(index.facts), dtype=np.bool_)
+                matching = (index.places.get(fact.id) for fact in self._facts.live(user_id, where))
+                mask[[place for place in matching if place is not None]] = True
+                index.filters[key] = mask
+                while len(index.filters) > _FILTERS:
+                    index.filters.popitem(last=False)
+            index.filters.move_to_end(key)
+            return index.filters[key]
+
+
+def _best(scores: NDArray[np.float32], count: int) -> list[int]:
+    """Places of the `count` best scores above 0, best first; of equal ones the first."""
+    import numpy as np
+
+    places = np.flatnonzero(scores > 0)
+    best: list[int] = places[np.argsort(-scores[places], kind="stable")[:count]].tolist()
+    return best

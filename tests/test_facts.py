@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -58,6 +60,51 @@ def test_filters(memory: Memory) -> None:
         "notes.txt"
     ]
     assert memory.get_all(user_id="ada", limit=1, offset=1)[0].text == "I like chess and tea."
+
+
+def test_filters_know_types_and_new_facts(memory: Memory) -> None:
+    memory.add("I like green tea.", user_id="ada", metadata={"hot": True})
+    memory.add("I like black tea.", user_id="ada", metadata={"hot": 1})
+
+    def found(value: bool | int) -> list[str]:
+        return sorted(hit.text for hit in memory.search("tea", user_id="ada", where={"hot": value}))
+
+    assert (found(True), found(1)) == (["I like green tea."], ["I like black tea."])
+    memory.add("I like white tea.", user_id="ada", metadata={"hot": 1})
+    assert found(1) == ["I like black tea.", "I like white tea."]
+    assert found(2) == []
+
+
+@pytest.mark.parametrize("where", [None, {"kind": "drink"}])
+def test_a_search_does_no_python_work_for_every_fact(memory: Memory, where: dict[str, str] | None) -> None:
+    def steps(query: str) -> int:
+        """Bytecodes that a search runs in the room that searches."""
+        count = 0
+
+        def trace(frame: FrameType, event: str, argument: object) -> Any:
+            nonlocal count
+            if frame.f_globals.get("__name__") != "slowwave.recall":
+                return None
+            frame.f_trace_opcodes = True
+            count += event == "opcode"
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            memory.search(query, user_id="ada", k=2, where=where)
+        finally:
+            sys.settrace(before)
+        return count
+
+    counts = []
+    for start, end in ((0, 40), (40, 400)):
+        memory.add_many(
+            [f"I like tea number {n}." for n in range(start, end)], user_id="ada", metadata={"kind": "drink"}
+        )
+        memory.search("tea", user_id="ada", where=where)  # builds the index
+        counts.append(steps("What tea do I like? number 7"))
+    assert counts[1] < 1.5 * counts[0]
 
 
 def test_update_keeps_history_and_hides_the_old_version(memory: Memory) -> None:

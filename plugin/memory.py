@@ -65,6 +65,9 @@ class Memory:
         self._writer_source = writer
         self._guard = threading.RLock()
         self._night = threading.Lock()
+        self._night_thread: int | None = None
+        """The thread that the night under way runs in."""
+        self._closing = False
         self._closed = False
         self._clock: Clock | None = None
         self._rooms: tuple[Embedder, FactStore, Recall] | None = None
@@ -309,6 +312,7 @@ class Memory:
 
         Raises:
             NightRunning: one is under way in another thread.
+            MemoryClosed: the memory was closed meanwhile, and the night stopped.
         """
         from slowwave.consolidation.night import Night
         from slowwave.consolidation.writers import as_writer
@@ -316,22 +320,34 @@ class Memory:
 
         if user_id is not None:
             check_user(user_id)
-        embedder, facts, _ = self._open()
+        self._check_open()
         if not self._night.acquire(blocking=False):
             raise NightRunning(str(self.folder))
+
+        def watched(stage: str, done: int, total: int) -> None:
+            # Progress is told of between two steps, never inside a publication: here a night can stop.
+            if self._closing:
+                raise MemoryClosed(str(self.folder))
+            progress(stage, done, total)
+
         try:
+            self._night_thread = threading.get_ident()
+            if self._closing:
+                raise MemoryClosed(str(self.folder))
+            embedder, facts, _ = self._open()
             night = Night(
                 layout=self._layout,
                 facts=facts,
                 store=self._store,
-                base=load_base(self.settings, progress),
+                base=load_base(self.settings, watched),
                 embedder=embedder,
                 settings=self.settings,
                 writer=as_writer(self._writer_source),
                 guard=self._guard,
             )
-            return night.run(user_id, progress)
+            return night.run(user_id, watched)
         finally:
+            self._night_thread = None
             self._night.release()
 
     def start(self, schedule: str = "0 3 * * *") -> None:
@@ -395,9 +411,18 @@ class Memory:
     # -- life ------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Stop the schedule, let go of the files and of the folder's lock. Closing twice is fine."""
+        """Stop the schedule, let go of the files and of the folder's lock. Closing twice is fine.
+
+        A night that is under way stops after its current step and is waited for; the next one goes on where it stopped.
+
+        Raises:
+            NightRunning: it is the night itself that closes, from its writer or its progress.
+        """
+        if self._night_thread == threading.get_ident():
+            raise NightRunning(str(self.folder))
+        self._closing = True
         self.stop()
-        with self._guard:
+        with self._night, self._guard:
             if self._closed:
                 return
             self._closed = True
@@ -497,6 +522,8 @@ class Memory:
             self.consolidate()
         except NightRunning:
             return  # somebody called `consolidate` by hand: that is tonight's night
+        except MemoryClosed:
+            return  # the next night goes on where this one stopped
 
     def _check_open(self) -> None:
         if self._closed:

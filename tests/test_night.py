@@ -22,7 +22,7 @@ from slowwave import Fact, Memory, NightReport
 from slowwave.consolidation import night
 from slowwave.consolidation.night import write_lesson
 from slowwave.consolidation.writers import as_writer
-from slowwave.errors import InvalidInput, NightRunning, WriterFailed
+from slowwave.errors import InvalidInput, MemoryClosed, NightRunning, WriterFailed
 from slowwave.types import Progress
 
 DAY = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -300,6 +300,55 @@ def test_one_night_at_a_time(tmp_path: Path, tiny_model: Path) -> None:
         assert memory.search("tea", user_id="ada", k=1)[0].text == "I like tea."
         leave.set()
         night.join()
+
+
+def test_closing_stops_the_night_and_the_next_one_goes_on(tmp_path: Path, tiny_model: Path) -> None:
+    memory = open_memory(tmp_path, tiny_model)
+    memory.add_many(FACTS[:2], user_id="ada", said_at=DAY)
+    inside, ended = threading.Event(), list[BaseException]()
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if "training" in stage and done > total // 8:
+            inside.set()
+
+    def consolidate() -> None:
+        try:
+            memory.consolidate(progress=progress)
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=consolidate)
+    thread.start()
+    assert inside.wait(60)
+    memory.close()
+    assert not memory._night.locked(), "the night is waited for"
+    thread.join(60)
+    assert [type(error) for error in ended] == [MemoryClosed]
+    assert (tmp_path / "night" / "plan.json").exists()
+    with pytest.raises(MemoryClosed):
+        memory.consolidate()
+    with open_memory(tmp_path, tiny_model) as again:
+        assert again.modules() == []
+        report = again.consolidate()
+        assert report.resumed
+        assert len(report.facts) == 2
+        assert report.settled >= 1
+
+
+def test_a_night_cannot_close_its_own_memory(tmp_path: Path, tiny_model: Path) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        memory.add(FACTS[0], user_id="ada", said_at=DAY)
+        refused = list[str]()
+
+        def close(stage: str, done: int, total: int) -> None:
+            if not refused:
+                with pytest.raises(NightRunning) as caught:
+                    memory.close()
+                refused.append(str(caught.value))
+
+        assert len(memory.consolidate(progress=close).facts) == 1
+        assert refused
+        assert len(memory.get_all()) == 1, "the memory is still open"
 
 
 def test_a_writer_of_ones_own(tmp_path: Path, tiny_model: Path) -> None:

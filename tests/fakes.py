@@ -6,7 +6,6 @@ import hashlib
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
@@ -36,20 +35,19 @@ class Asked(NamedTuple):
 
 
 class FakeStream:
-    """Pieces of an answer, then the answer. Like the model, it holds a lock and a context variable while it speaks."""
+    """Pieces of an answer, then the answer. Like the model, it sets a context variable for each piece, not between two."""
 
-    def __init__(self, answer: Answer, lock: AbstractContextManager[object]) -> None:
-        self._final, self._lock = answer, lock
+    def __init__(self, answer: Answer, spoken: list[str]) -> None:
+        self._final, self._spoken = answer, spoken
         self.finished = False
         self._pieces = self._speak()
 
     def _speak(self) -> Iterator[str]:
-        with self._lock:
+        for piece in re.findall(r"\s*\S+", self._final.text):
             token = _generating.set(self)
-            try:
-                yield from re.findall(r"\s*\S+", self._final.text)
-            finally:
-                _generating.reset(token)
+            self._spoken.append(piece)
+            _generating.reset(token)
+            yield piece
         self.finished = True
 
     def __iter__(self) -> Iterator[str]:
@@ -80,8 +78,9 @@ class FakeMemory:
         """Every search: query, user, k."""
         self.threads: list[int] = []
         """The thread of every call."""
+        self.spoken: list[str] = []
+        """Every piece that a stream has made so far."""
         self._facts: dict[str, Fact] = {}
-        self._lock = threading.RLock()
         self._closed = False
 
     @classmethod
@@ -184,7 +183,7 @@ class FakeMemory:
         )
 
     def stream(self, question: str, **same: Any) -> FakeStream:
-        return FakeStream(self.ask(question, **same), self._lock)
+        return FakeStream(self.ask(question, **same), self.spoken)
 
     def version(self, user_id: str | None = None) -> str:
         ids = ",".join(sorted(fact.id for fact in self.get_all(user_id=user_id)))

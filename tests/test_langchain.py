@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextvars import Context
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -28,11 +31,11 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 from typing_extensions import TypedDict
 
 from slowwave.errors import InvalidInput, MissingExtra
-from slowwave.integrations._answers import in_one_thread, off_the_loop
+from slowwave.integrations._answers import off_the_loop, spoken
 from slowwave.integrations._turns import recall_block, to_question, what_was_said, without_recall
 from slowwave.integrations.langchain import ChatSlowwave, SlowwaveRetriever
 from slowwave.memory import Memory
-from slowwave.types import Message
+from slowwave.types import Answer, Message
 
 USERS = ["ana", "bob", "cleo", "dan", "default"]
 QUESTION = "Where do I live?"
@@ -401,7 +404,24 @@ async def test_an_abandoned_async_stream_lets_the_next_one_speak(town: Memory) -
     assert [chunk async for chunk in chat.astream(QUESTION)]
 
 
-async def test_an_iterator_stays_in_one_thread_and_brings_its_error() -> None:
+async def test_pieces_come_as_they_are_made(fake: FakeMemory) -> None:
+    """The first piece is there before the second is made: nothing runs ahead of who reads."""
+    fake.add("I live in Porto, near the river and the old bridge.")
+    chat = ChatSlowwave(memory=cast(Memory, fake))
+    awaited = chat.astream(QUESTION)
+    assert (await anext(awaited)).text == "I"
+    await asyncio.sleep(0.2)
+    assert fake.spoken == ["I"]
+    rest = [chunk.text async for chunk in awaited]
+    assert "".join(["I", *rest]) == fake.ask(QUESTION).text
+    fake.spoken.clear()
+    read = chat.stream(QUESTION)
+    assert next(read).text == "I"
+    time.sleep(0.2)
+    assert fake.spoken == ["I"]
+
+
+async def test_an_iterator_off_the_loop_brings_its_error() -> None:
     seen: list[int] = []
 
     def pieces() -> Iterator[int]:
@@ -410,28 +430,26 @@ async def test_an_iterator_stays_in_one_thread_and_brings_its_error() -> None:
             yield number
         raise KeyError("late")
 
-    stream = off_the_loop(in_one_thread(pieces))
+    stream = off_the_loop(pieces())
     assert [await anext(stream) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(KeyError, match="late"):
         await anext(stream)
-    assert len(set(seen)) == 1
-    assert seen[0] != threading.get_ident()
+    assert threading.get_ident() not in seen
 
 
-def test_an_iterator_without_a_consumer_stops() -> None:
-    stopped = threading.Event()
+def test_a_real_stream_changes_threads_and_contexts_between_pieces(town: Memory) -> None:
+    request = {"question": QUESTION, "user_id": "ana", "max_tokens": 12}
+    pieces = spoken(town, request)
+    read: list[str | Answer] = []
 
-    def endless() -> Iterator[int]:
-        try:
-            while True:
-                yield 0
-        finally:
-            stopped.set()
+    def take() -> None:
+        read.append(next(pieces))
 
-    stream = in_one_thread(endless)
-    assert next(stream) == 0
-    del stream
-    assert stopped.wait(60)
+    while not (read and isinstance(read[-1], Answer)):
+        thread = threading.Thread(target=Context().run, args=(take,))
+        thread.start()
+        thread.join()
+    assert read[-1] == town.ask(**request)
 
 
 # -- turns -----------------------------------------------------------------------------------------------------------

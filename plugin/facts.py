@@ -12,7 +12,7 @@ import logging
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 _RESERVED = "slowwave_"
 """Prefix of our own metadata keys inside Chroma, so that a user's keys never collide with them."""
 _PAGE = 5000
+"""The most rows in one call of Chroma, which refuses more than 5461."""
 
 
 def fact_id(user_id: str, text: str) -> str:
@@ -104,7 +105,8 @@ class FactStore:
             ]
             self._write([*fresh, *revived])
             if fresh:
-                self._tombstones.delete(ids=[self._grave(fact.id) for fact in fresh])
+                for page in _pages([self._grave(fact.id) for fact in fresh]):
+                    self._tombstones.delete(ids=page)
             known |= {fact.id: fact for fact in (*fresh, *revived)}
             return [known[fact.id] for fact in facts if fact.id in known]
 
@@ -116,16 +118,21 @@ class FactStore:
             return new
 
     def delete(self, facts: Sequence[Fact]) -> None:
-        """Delete facts and leave tombstones: keyed hashes that keep them from being learned again."""
+        """Delete facts and leave tombstones: keyed hashes that keep them from being learned again.
+
+        Deleting many is one call: the database is rewritten once for all of them.
+        """
         if not facts:
             return
         now = datetime.now(UTC).timestamp()
         with self._lock:
-            graves = list(dict.fromkeys(self._grave(fact.id) for fact in facts))
+            ids = list(dict.fromkeys(fact.id for fact in facts))
             # The tombstone first: after a crash between the two the fact is still there and can be deleted again.
-            self._tombstones.upsert(ids=graves, embeddings=[[0.0]] * len(graves), metadatas=[{"at": now}] * len(graves))
-            self._facts.delete(ids=[fact.id for fact in facts])
-            self._scrub([fact.id for fact in facts])
+            for page in _pages([self._grave(one) for one in ids]):
+                self._tombstones.upsert(ids=page, embeddings=[[0.0]] * len(page), metadatas=[{"at": now}] * len(page))
+            for page in _pages(ids):
+                self._facts.delete(ids=page)
+            self._scrub(ids)
             self.version += 1
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -197,13 +204,12 @@ class FactStore:
         """Stored embeddings by fact id, each of shape (width,)."""
         import numpy as np
 
-        if not ids:
-            return {}
-        found = self._facts.get(ids=list(ids), include=["embeddings"])
-        return {
-            key: np.asarray(vector, dtype=np.float32)
-            for key, vector in zip(found["ids"], found["embeddings"], strict=True)
-        }
+        vectors: dict[str, NDArray[np.float32]] = {}
+        for page in _pages(ids):
+            found = self._facts.get(ids=page, include=["embeddings"])
+            rows = zip(found["ids"], found["embeddings"], strict=True)
+            vectors |= {key: np.asarray(vector, dtype=np.float32) for key, vector in rows}
+        return vectors
 
     def users(self) -> list[str]:
         """Every user who has a live fact."""
@@ -225,7 +231,8 @@ class FactStore:
         path = self._folder / "chroma.sqlite3"
         if not path.exists():
             return
-        self._facts.get(ids=list(ids))  # Chroma applies its queue when it is read: only then are the rows really gone
+        for page in _pages(ids):  # Chroma applies its queue when it is read: only then are the rows really gone
+            self._facts.get(ids=page)
         self._scrubbed.update(ids)
         try:
             with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
@@ -254,24 +261,29 @@ class FactStore:
         self.version += 1
 
     def _read(self, ids: Sequence[str]) -> list[Fact]:
-        if not ids:
-            return []
-        found = self._facts.get(ids=list(ids), include=["documents", "metadatas"])
-        rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
-        return [_fact(*row) for row in rows]
+        facts: list[Fact] = []
+        for page in _pages(ids):
+            found = self._facts.get(ids=page, include=["documents", "metadatas"])
+            rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
+            facts += [_fact(*row) for row in rows]
+        return facts
 
     def _grave(self, fact_id: str) -> str:
         return hmac.new(self._key, fact_id.encode(), hashlib.sha256).hexdigest()
 
     def _buried_at(self, facts: Iterable[Fact]) -> dict[str, datetime]:
         graves = {self._grave(fact.id): fact.id for fact in facts}
-        if not graves:
-            return {}
-        found = self._tombstones.get(ids=list(graves), include=["metadatas"])
-        return {
-            graves[key]: datetime.fromtimestamp(float(metadata["at"]), UTC)
-            for key, metadata in zip(found["ids"], found["metadatas"], strict=True)
-        }
+        buried: dict[str, datetime] = {}
+        for page in _pages(list(graves)):
+            found = self._tombstones.get(ids=page, include=["metadatas"])
+            rows = zip(found["ids"], found["metadatas"], strict=True)
+            buried |= {graves[key]: datetime.fromtimestamp(float(metadata["at"]), UTC) for key, metadata in rows}
+        return buried
+
+
+def _pages(ids: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), _PAGE):
+        yield list(ids[start : start + _PAGE])
 
 
 def _metadata(fact: Fact) -> dict[str, Scalar]:

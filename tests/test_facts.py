@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slowwave import Memory, Message
+from slowwave import Memory, Message, facts
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
 from slowwave.facts import fact_id
 from slowwave.intake import to_facts
@@ -149,6 +150,48 @@ def test_a_deleted_text_stands_in_no_file(memory: Memory) -> None:
     memory.close()
     holding = [p.name for p in memory.folder.rglob("*") if p.is_file() and b"xylophonequark" in p.read_bytes()]
     assert holding == []
+
+
+def test_deleting_many_rewrites_the_database_once(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.add_many([f"I like tea number {n}." for n in range(20)], user_id="ada")
+    statements: list[str] = []
+    connect = sqlite3.connect
+
+    def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(facts.sqlite3, "connect", traced)
+    assert memory.delete_all(user_id="ada") == 20
+    assert statements.count("VACUUM") == 1
+
+
+def test_more_facts_than_chroma_takes_in_one_call(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "_PAGE", 3)
+    store = memory._facts
+    for name in ("_facts", "_tombstones"):
+        monkeypatch.setattr(store, name, Narrow(getattr(store, name)))
+    texts = [f"I like tea number {n}." for n in range(8)]
+    said = datetime(2026, 11, 1, tzinfo=UTC)
+    assert len(memory.add_many(texts, user_id="ada", said_at=said)) == 8
+    assert len(store.vectors([one.id for one in memory.get_all()])) == 8
+    assert memory.delete_all(user_id="ada") == 8
+    assert memory.get_all() == memory.add_many(texts, user_id="ada", said_at=said) == []
+
+
+class Narrow:
+    """A Chroma collection that takes three ids in a call."""
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            assert len(options.get("ids") or ()) <= 3
+            return getattr(self._collection, name)(*arguments, **options)
+
+        return call
 
 
 def test_chat_messages(memory: Memory) -> None:

@@ -46,6 +46,11 @@ class FolderLayout:
         return self.root / "reports"
 
     @property
+    def attempts(self) -> Path:
+        """In which nights a fact failed."""
+        return self.root / "attempts.json"
+
+    @property
     def lock(self) -> Path:
         """The file whose lock says that a process owns the folder."""
         return self.root / "lock"

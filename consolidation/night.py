@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from slowwave.adapters_store.layout import FolderLayout, write_atomically
 from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
 from slowwave.adapters_store.store import AdapterStore
+from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.gate import Verdict, examine, normalise
 from slowwave.consolidation.journal import Journal, NightPlan, PlannedGroup, ResultRecord, planned
 from slowwave.consolidation.plan import group
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 _EXAM = {"quick": 12, "normal": 24, "thorough": 48}
 _HELD_OUT = 2
+_CHANGED = "a fact was deleted or changed while it was trained"
 
 
 def settled_ids(store: AdapterStore, base_sha256: str | None, rank: int, user_id: str | None = None) -> frozenset[str]:
@@ -71,7 +73,8 @@ class Night:
     def run(self, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
         """Consolidate the recent facts of one user, or of all.
 
-        A night that was killed is finished first; facts that came after its plan are learned behind it.
+        A night that was killed is finished first; facts that came after its plan are learned behind it. A fact that failed
+        in three nights is left to retrieval, until the base model, the rank, the effort or the writer is another.
 
         Raises:
             WriterFailed: the question writer raised; what was done before is kept.
@@ -93,13 +96,14 @@ class Night:
             plan = longer
             journal.extend(plan)
             self._work(plan, journal, recipe, progress, results)
+        facts = self._counted(plan, [fact for result in results.values() for fact in result.facts])
         report = NightReport(
             night_id=plan.night_id,
             started_at=plan.started_at,
             resumed=resumed,
             seconds={name: round(value, 3) for name, value in self._seconds.items()},
             modules=tuple(result.module for result in results.values() if result.module.steps),
-            facts=tuple(fact for result in results.values() for fact in result.facts),
+            facts=facts,
         )
         write_atomically(self.layout.reports / f"{plan.night_id}.json", report.model_dump_json(indent=2).encode())
         journal.clear()
@@ -148,11 +152,12 @@ class Night:
         return NightPlan(night_id=f"{started:%Y%m%dT%H%M%S}", started_at=started, key=key, groups=tuple(groups))
 
     def _groups(self, user_id: str | None, tried: frozenset[str] = frozenset(), first: int = 0) -> list[PlannedGroup]:
-        """The recent facts that were not tried tonight, in groups numbered from `first`."""
+        """The recent facts that may be tried and were not tonight, in groups numbered from `first`."""
+        left = Attempts(self.layout.attempts).left(self._conditions())
         settled = settled_ids(self.store, self.base.ref.sha256, self.settings.rank)
         by_user: dict[str, list[Fact]] = {}
         for fact in self.facts.live(user_id):
-            if fact.id not in settled and fact.id not in tried:
+            if fact.id not in settled and fact.id not in tried and fact.id not in left:
                 by_user.setdefault(fact.user_id, []).append(fact)
         groups: list[PlannedGroup] = []
         for some in by_user.values():
@@ -192,7 +197,7 @@ class Night:
             size, objection = 0, verdict.reason
             if verdict.published:
                 size = self._publish(self._manifest(module_id, lesson, recipe, verdict), lesson, recipe, trained, part)
-                objection = "" if size else "a fact was deleted or changed while it was trained"
+                objection = "" if size else _CHANGED
         module = ModuleReport(
             module_id=module_id,
             user_id=part.user_id,
@@ -212,6 +217,22 @@ class Night:
         reports = tuple(_refused(report, objection) if objection else report for report in verdict.facts)
         return ResultRecord(module=module, facts=(*reports, *unwritten))
 
+    def _counted(self, plan: NightPlan, reports: Sequence[FactReport]) -> tuple[FactReport, ...]:
+        """The reports, after failures were counted; those of facts that failed once too often say so."""
+        attempts, conditions = Attempts(self.layout.attempts), self._conditions()
+        failed = [one.fact_id for one in reports if one.status == "failed" and not one.reason.endswith(_CHANGED)]
+        settled = {one.fact_id for one in reports if one.status == "settled"}
+        with self.guard:  # what is deleted meanwhile must not come back into the file
+            there = [fact_id for fact_id in failed if self._exists(fact_id)]
+            attempts.keep(conditions, plan.started_at.isoformat(), failed=there, settled=settled)
+        left = attempts.left(conditions)
+        if left:
+            logger.info("%d facts failed too often and are left to retrieval", len(left))
+        return tuple(
+            one.model_copy(update={"status": "left"}) if one.status == "failed" and one.fact_id in left else one
+            for one in reports
+        )
+
     def _publish(self, manifest: Manifest, lesson: Lesson, recipe: Recipe, trained: Trained, part: PlannedGroup) -> int:
         """Write the module and make it live; returns its size in bytes, 0 if a fact changed meanwhile."""
         vectors = self.embedder.encode([question.question for question in manifest.questions])
@@ -225,6 +246,16 @@ class Night:
         return self.store.size_bytes(manifest.id)
 
     # -- small things ----------------------------------------------------------------------------------------------
+
+    def _conditions(self) -> str:
+        return f"{self.base.ref.sha256} r{self.settings.rank} {self.settings.effort} {self.writer.name}"
+
+    def _exists(self, fact_id: str) -> bool:
+        try:
+            self.facts.get(fact_id)
+        except FactNotFound:
+            return False
+        return True
 
     def _unchanged(self, part: PlannedGroup) -> list[Fact] | None:
         """The group's facts, or None if one was deleted or replaced since the plan was made."""

@@ -510,9 +510,11 @@ class Memory:
             if any(known.id in gone for known in manifest.facts)
         ]
         self._store.retire(carriers)
+        from slowwave.consolidation.attempts import Attempts
         from slowwave.consolidation.journal import Journal
 
         Journal(self._layout.night).drop(gone)
+        Attempts(self._layout.attempts).drop(gone)
         self._recall.forget(sorted(users))
         if self._answerer is not None:
             self._answerer.forget()

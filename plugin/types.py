@@ -129,8 +129,9 @@ class FactReport(Value):
 
     fact_id: str
     user_id: str
-    status: Literal["settled", "failed", "unwritten"]
-    """settled: passed the gate. failed: did not, and stays recent. unwritten: no supported question could be written."""
+    status: Literal["settled", "failed", "left", "unwritten"]
+    """settled: passed the gate. failed: did not, and stays recent. left: failed once too often, and is left to retrieval: no
+    night tries it again. unwritten: no supported question could be written."""
     module_id: str | None = None
     questions: int = 0
     """How many phrasings were trained."""

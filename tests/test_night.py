@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 
 from slowwave import Fact, Memory, NightReport
 from slowwave.consolidation import night
+from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.night import write_lesson
 from slowwave.consolidation.writers import as_writer
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning, WriterFailed
@@ -259,6 +260,37 @@ def test_what_a_resumed_night_refused_is_not_tried_twice_in_it(
         report = memory.consolidate()
         assert report.resumed
         assert [one.status for one in report.facts] == ["failed"]
+
+
+def test_a_fact_that_fails_three_nights_is_left_to_retrieval(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        facts = memory.add_many(FACTS[:2], user_id="ada", said_at=DAY)
+        refuse_all(monkeypatch)
+        outcomes = [{one.status for one in memory.consolidate().facts} for _ in range(4)]
+        assert outcomes == [{"failed"}, {"failed"}, {"left"}, set()]
+        assert memory.status(facts[0].id) == "recent"
+        assert memory.search("favourite colour", user_id="ada", k=1)[0].id == facts[0].id
+        memory.delete(facts[0].id)
+        assert set(json.loads((tmp_path / "attempts.json").read_text())["nights"]) == {facts[1].id}
+    with open_memory(tmp_path, tiny_model, rank=4) as memory:
+        assert [one.status for one in memory.consolidate().facts] == ["failed"], "another rank tries again"
+
+
+def test_attempts_are_counted_by_night(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path / "attempts.json")
+    for name in ("one", "two", "two"):
+        attempts.keep("base r8", name, failed=["f", "g"], settled=())
+    assert attempts.left("base r8") == frozenset(), "a resumed night counts once"
+    attempts.keep("base r8", "three", failed=["f"], settled=["g"])
+    assert attempts.left("base r8") == {"f"}
+    assert attempts.left("base r4") == frozenset()
+    attempts.drop(["f"])
+    assert attempts.left("base r8") == frozenset()
+    (tmp_path / "attempts.json").write_bytes(b"garbage")
+    attempts.keep("base r8", "four", failed=["h"], settled=())
+    assert json.loads((tmp_path / "attempts.json").read_text())["nights"] == {"h": ["four"]}
 
 
 def refuse_all(monkeypatch: pytest.MonkeyPatch) -> None:

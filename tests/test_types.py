@@ -92,7 +92,7 @@ def test_a_message_needs_a_role_and_content() -> None:
         Message.model_validate({"role": "user"})
 
 
-statuses = st.lists(st.sampled_from(["settled", "failed", "unwritten"]), max_size=20)
+statuses = st.lists(st.sampled_from(["settled", "failed", "left", "unwritten"]), max_size=20)
 
 
 @given(found=statuses)

@@ -131,7 +131,7 @@ def grounds(answer: Answer) -> str:
 def show_night(call: Call, report: NightReport, texts: Mapping[str, str]) -> None:
     """Print what became of each module and fact of a night; `texts` are the facts' by id."""
     if not report.facts:
-        call.say("Nothing to learn: every fact is settled.")
+        call.say("Nothing to learn: every fact is settled or left to retrieval.")
         return
     modules = [
         (m.module_id[:12], m.user_id, m.facts, "published" if m.published else m.reason or "refused",

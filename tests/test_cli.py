@@ -293,7 +293,7 @@ def test_a_night_settles_and_reports() -> None:
     assert "published" in result.stdout
     assert "I sing." in result.stdout
     assert result.stdout.endswith("2 of 2 facts settled in 2 s.\n")
-    assert run("sleep").stdout == "Nothing to learn: every fact is settled.\n"
+    assert run("sleep").stdout == "Nothing to learn: every fact is settled or left to retrieval.\n"
     run("add", "I run.", "-u", "bob")
     assert document("sleep", "-u", "ada")["settled"] == 0
     report = document("sleep")

@@ -31,6 +31,10 @@ class BaseRef(Record):
 
     name: str
     sha256: str
+    """Its identity: the hash of its weights, or of weights and reader together."""
+    weights_sha256: str = ""
+    reader_sha256: str = ""
+    """The skill that was folded into the weights; empty for none."""
 
 
 class KnownFact(Record):

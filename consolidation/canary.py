@@ -6,73 +6,77 @@ answered in the base model's own words, so that learning facts about somebody le
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from slowwave.model import Encoded
 from slowwave.types import QAPair
 
 if TYPE_CHECKING:
-    from slowwave.model import BaseModel
+    from slowwave.model import BaseModel, Slot
 
-__all__ = ["CANARY", "REHEARSED", "rehearsal"]
+__all__ = ["NIGHTLY", "canary", "harm", "ordinary", "rehearsal"]
 
 _WORDS = 24
 """Length of a rehearsed answer, in tokens."""
-
-REHEARSED: tuple[str, ...] = (
-    "What is the capital of Italy?",
-    "How many months are there in a year?",
-    "Write a short sentence about a mountain.",
-    "Name three fruits.",
-    "What does a teacher do?",
-    "Explain in one sentence what rain is.",
-    "What is ten minus three?",
-    "Give me a tip for learning a language.",
-    "What is the opposite of big?",
-    "Who painted the Mona Lisa?",
-    "Why do leaves fall in autumn?",
-    "How do I make a cup of tea?",
-    "Hello! How are you today?",
-    "Suggest a name for a small bakery.",
-    "Tell me something about elephants.",
-    "What can I do on a rainy day?",
-)
-
-CANARY: tuple[tuple[str, str], ...] = (
-    ("What is the capital of France?", "The capital of France is Paris."),
-    ("How many days are there in a week?", "There are seven days in a week."),
-    (
-        "Write a short sentence about the sea.",
-        "The sea stretched out to the horizon, calm and blue in the morning light.",
-    ),
-    ("Name three colours of the rainbow.", "Three colours of the rainbow are red, yellow and blue."),
-    ("What do plants need to grow?", "Plants need sunlight, water, air and nutrients from the soil to grow."),
-    (
-        "Explain in one sentence what a computer does.",
-        "A computer follows instructions to store and process information.",
-    ),
-    ("What is two plus two?", "Two plus two is four."),
-    (
-        "Give me a tip for sleeping better.",
-        "Try to go to bed at the same time every night and avoid screens before sleep.",
-    ),
-    ("What is the opposite of hot?", "The opposite of hot is cold."),
-    ("Who wrote Romeo and Juliet?", "Romeo and Juliet was written by William Shakespeare."),
-    (
-        "Why is the sky blue?",
-        "The sky looks blue because air scatters short blue wavelengths of sunlight more than red ones.",
-    ),
-    ("How do I boil an egg?", "Put the egg in boiling water for about eight minutes, then cool it in cold water."),
-)
-
-_rehearsals: WeakKeyDictionary[BaseModel, tuple[QAPair, ...]] = WeakKeyDictionary()
+NIGHTLY = 16
+"""How many of the prompts a night rehearses; the skills take all."""
 
 
-def rehearsal(base: BaseModel) -> tuple[QAPair, ...]:
-    """The rehearsed prompts with the beginning of the base model's own greedy answers; made once per base model."""
-    if base not in _rehearsals:
-        prompts = [base.encode([{"role": "user", "content": question}]) for question in REHEARSED]
+@functools.cache
+def ordinary() -> Mapping[str, Any]:
+    """The table of ordinary prompts: rehearsed, instructions, neutral, canary."""
+    text = resources.files("slowwave.consolidation").joinpath("ordinary.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def canary() -> tuple[tuple[str, str], ...]:
+    """(prompt, answer) whose loss the gate watches; never trained."""
+    return tuple((row["prompt"], row["answer"]) for row in ordinary()["canary"])
+
+
+_rehearsals: WeakKeyDictionary[BaseModel, dict[int, tuple[QAPair, ...]]] = WeakKeyDictionary()
+
+
+def rehearsal(base: BaseModel, count: int = NIGHTLY) -> tuple[QAPair, ...]:
+    """The first rehearsed prompts with the beginning of the base model's own greedy answers; made once per base model."""
+    made = _rehearsals.setdefault(base, {})
+    if count not in made:
+        questions = ordinary()["rehearsed"][:count]
+        prompts = [base.encode([{"role": "user", "content": question}]) for question in questions]
         said = base.generate(prompts, max_tokens=_WORDS)
-        pairs = (QAPair(question=q, answer=one.text.strip()) for q, one in zip(REHEARSED, said, strict=True))
-        _rehearsals[base] = tuple(pair for pair in pairs if pair.answer)
-    return _rehearsals[base]
+        pairs = (QAPair(question=q, answer=one.text.strip()) for q, one in zip(questions, said, strict=True))
+        made[count] = tuple(pair for pair in pairs if pair.answer)
+    return made[count]
+
+
+def harm(base: BaseModel, slot: Slot | None) -> dict[str, float]:
+    """What a module does to everything else: losses in nats per token, to be compared with those without a slot.
+
+    "neutral" is plain prose, "instructions" the base model's own answers to ordinary instructions that no training sees.
+    """
+    import torch
+
+    texts = [base.tokenizer.encode(text, add_special_tokens=False) for text in ordinary()["neutral"]]
+    prose = [Encoded(tuple(ids), 1) for ids in texts]
+    with torch.no_grad():
+        neutral = -float(torch.cat(base.answer_logprobs(prose, slot)).mean())
+        said = -float(torch.cat(base.answer_logprobs(_instructions(base), slot)).mean())
+    return {"neutral": round(neutral, 4), "instructions": round(said, 4)}
+
+
+_instructed: WeakKeyDictionary[BaseModel, list[Encoded]] = WeakKeyDictionary()
+
+
+def _instructions(base: BaseModel) -> list[Encoded]:
+    """The exam's instructions with what the base model says to them by itself; made once per base model."""
+    if base not in _instructed:
+        turns = [[{"role": "user", "content": question}] for question in ordinary()["instructions"]]
+        said = base.generate([base.encode(turn) for turn in turns], max_tokens=_WORDS)
+        rows = zip(turns, said, strict=True)
+        _instructed[base] = [base.encode(turn, one.text.strip()) for turn, one in rows if one.text.strip()]
+    return _instructed[base]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from slowwave.consolidation.canary import CANARY
+from slowwave.consolidation.canary import canary
 from slowwave.consolidation.rows import READING, Lesson, Row, Shares, exam_rows
 from slowwave.model import BaseModel, Slot
 from slowwave.prompts import is_unknown
@@ -193,7 +193,7 @@ def canary_loss(base: BaseModel, slot: Slot | None) -> float:
     """Mean loss per answer token on ordinary prompts, in nats."""
     import torch
 
-    rows = [base.encode([{"role": "user", "content": question}], answer) for question, answer in CANARY]
+    rows = [base.encode([{"role": "user", "content": question}], answer) for question, answer in canary()]
     with torch.no_grad():
         return -float(torch.cat(base.answer_logprobs(rows, slot)).mean())
 

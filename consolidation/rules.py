@@ -36,6 +36,10 @@ class RuleWriter:
 
     name = "rules"
 
+    def __init__(self, *, cloze: bool = True) -> None:
+        self._cloze = cloze
+        """Whether a statement of no known form is asked for by a gap in it."""
+
     def __call__(self, fact: Fact) -> list[QAPair]:
         """All pairs for one fact, the most informative answer first; empty when nothing is stated."""
         found: list[tuple[float, int, list[QAPair]]] = []
@@ -56,7 +60,7 @@ class RuleWriter:
                 if pairs := _pairs(slot, voices, fact):
                     taken.append(key)
                     found.append((-slot.score, len(found), pairs))
-        if not found:
+        if not found and self._cloze:
             for statement in stated:
                 if statement.split()[0].lower() in lexicon.HOLLOW - {"he", "she", "one"} and len(stated) > 1:
                     continue

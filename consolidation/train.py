@@ -11,6 +11,7 @@ import logging
 import math
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from slowwave.types import Progress, no_progress
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Recipe", "Trained", "recipe_for", "train"]
+__all__ = ["Recipe", "Trained", "adam_step", "learning_rate", "recipe_for", "train"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,10 @@ class Recipe:
     shares: Shares = field(default_factory=Shares)
     seed: int = 0
 
+    def rate(self, step: int, total: int) -> float:
+        """The learning rate of a step: a short rise, then a straight fall to a tenth."""
+        return self.learning_rate * min(1.0, (step + 1) / self.warmup) * (1.0 - 0.9 * step / max(1, total))
+
     def as_json(self) -> dict[str, Any]:
         """The recipe for a manifest."""
         return asdict(self)
@@ -64,13 +69,18 @@ class Recipe:
 _EPOCHS = {"quick": 14, "normal": 24, "thorough": 40}
 
 
-def recipe_for(settings: Settings, hidden_size: int) -> Recipe:
-    """The recipe that settings mean for a base model of a given width.
+def learning_rate(hidden_size: int, rank: int) -> float:
+    """The learning rate for a slot of a rank on a model of a width.
 
-    The learning rate falls with the width by the rule of "LoRA Without Regret" (exponent 0.78), anchored at the rate that
-    a sweep found at width 576 for a frozen A whose rows have norm 1.
+    It falls with the width by the rule of "LoRA Without Regret" (exponent 0.78), anchored at the rate that a sweep found
+    at width 576 for a frozen A whose rows have norm 1.
     """
-    rate = 3e-3 * (576 / hidden_size) ** 0.78 * min(1.0, 8 / settings.rank) ** 0.5
+    return 3e-3 * (576 / hidden_size) ** 0.78 * min(1.0, 8 / rank) ** 0.5
+
+
+def recipe_for(settings: Settings, hidden_size: int) -> Recipe:
+    """The recipe that settings mean for a base model of a given width."""
+    rate = learning_rate(hidden_size, settings.rank)
     return Recipe(rank=settings.rank, learning_rate=rate, epochs=_EPOCHS[settings.effort], seed=settings.seed)
 
 
@@ -125,7 +135,7 @@ def train(
                     right[row.form == "closed"].append(bool((values > _RECALLED).all()))
             loss = -torch.cat(logprobs).mean()
             loss.backward()
-            _adam_step(slot.vector, state, trained.steps, recipe, total)
+            adam_step(slot.vector, state, trained.steps, recipe.rate(trained.steps, total), clip=recipe.clip)
             trained.steps += 1
             losses.append(float(loss.detach()))
         trained.epochs += 1
@@ -162,8 +172,15 @@ def _batches(base: BaseModel, rows: list[Row], size: int, seed: int) -> list[lis
     return batches
 
 
-def _adam_step(vector: torch.Tensor, state: dict[str, torch.Tensor], step: int, recipe: Recipe, total: int) -> None:
-    """One AdamW step without weight decay (Kingma and Ba, 2015) on the flat vector, in place."""
+def adam_step(
+    vector: torch.Tensor, state: Mapping[str, torch.Tensor], step: int, rate: float, *, clip: float = 1.0
+) -> None:
+    """One AdamW step without weight decay (Kingma and Ba, 2015) on the flat vector, in place.
+
+    Args:
+        state: "first" and "second" moments, both of the vector's shape; updated.
+        step: how many steps were made before.
+    """
     import torch
 
     gradient = vector.grad
@@ -171,11 +188,10 @@ def _adam_step(vector: torch.Tensor, state: dict[str, torch.Tensor], step: int, 
         raise RuntimeError("the slot took no part in the forward pass")
     with torch.no_grad():
         norm = float(gradient.norm())
-        gradient *= min(1.0, recipe.clip / (norm + 1e-6))
+        gradient *= min(1.0, clip / (norm + 1e-6))
         first, second = state["first"], state["second"]
         first.mul_(0.9).add_(gradient, alpha=0.1)
         second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-        rate = recipe.learning_rate * min(1.0, (step + 1) / recipe.warmup) * (1.0 - 0.9 * step / max(1, total))
         scale = math.sqrt(1 - 0.999 ** (step + 1)) / (1 - 0.9 ** (step + 1))
         vector.addcdiv_(first, second.sqrt().add_(1e-8), value=-rate * scale)
         vector.grad = None

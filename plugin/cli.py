@@ -17,9 +17,10 @@ import typer
 from slowwave.errors import FactNotFound, InvalidInput
 from slowwave.invocation import DONE, FAILED, UNKNOWN, commands_of, fetch, opened
 from slowwave.reading import is_file_name, read_date, read_input, read_pairs
-from slowwave.terminal import Call, counted, grounds, show_demo, show_night
+from slowwave.terminal import Call, counted, grounds, show_demo, show_night, show_skills
 
 if TYPE_CHECKING:
+    from slowwave.adapters_store.skills import Skill
     from slowwave.memory import Memory
     from slowwave.types import Fact
 
@@ -278,6 +279,36 @@ def doctor(
         call.table(("", "area", "finding", "what to do"), [(f.status, f.area, f.message, f.remedy) for f in findings])
         call.note("Ready." if healthy else "Not ready: see the lines that say fail.")
     return DONE if healthy else FAILED
+
+
+@_command
+def prepare(
+    call: Call,
+    model: Annotated[str | None, typer.Argument(help="Folder or hub name [the base model in use].")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Train anew, even if there are skills.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the invented facts.")] = 0,
+) -> int:
+    """Train and examine the skills of a base model: reading facts, admitting ignorance, writing questions.
+
+    Once per base model, on invented facts; a run that was stopped goes on. The default model's skills are shipped.
+
+    Example: slowwave prepare --again
+    """
+    from slowwave.consolidation.skills import prepare as prepare_skills
+
+    fetch(call, base=True, embedder=False)
+    settings = call.settings if model is None else call.settings.model_copy(update={"model": model})
+    with call.progress() as progress:
+        skills = prepare_skills(settings, seed=seed, again=again, progress=progress)
+    if call.json:
+        call.document({"model": settings.model, "skills": {name: _skill(skill) for name, skill in skills.items()}})
+    else:
+        show_skills(call, skills)
+    return DONE
+
+
+def _skill(skill: Skill) -> dict[str, Any]:
+    return {"needed": skill.needed, "sha256": skill.sha256, "rank": skill.rank, **skill.details}
 
 
 @_command

@@ -308,13 +308,16 @@ class Memory:
     def consolidate(self, *, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
         """Run one night now: learn the recent facts of one user, or of all.
 
-        It may be interrupted and killed at any point: the next night goes on where this one stopped.
+        It may be interrupted and killed at any point: the next night goes on where this one stopped. A base model that
+        was never prepared is prepared first (`slowwave prepare`), once on this machine.
 
         Raises:
             NightRunning: one is under way in another thread.
             MemoryClosed: the memory was closed meanwhile, and the night stopped.
         """
         from slowwave.consolidation.night import Night
+        from slowwave.consolidation.skilled import built_in_writer
+        from slowwave.consolidation.skills import prepare
         from slowwave.consolidation.writers import as_writer
         from slowwave.model import load_base
 
@@ -335,14 +338,20 @@ class Memory:
             if self._closing:
                 raise MemoryClosed(str(self.folder))
             embedder, facts, _ = self._open()
+            source = self._writer_source
+            if self.settings.skills == "auto":
+                prepare(self.settings, names=("reader", "writer") if source is None else ("reader",), progress=watched)
+            base = load_base(self.settings, watched)
+            if self._answerer is not None and self._answerer.base is not base:
+                self._answerer = None  # it was made before the reader was
             night = Night(
                 layout=self._layout,
                 facts=facts,
                 store=self._store,
-                base=load_base(self.settings, watched),
+                base=base,
                 embedder=embedder,
                 settings=self.settings,
-                writer=as_writer(self._writer_source),
+                writer=built_in_writer(base) if source is None else as_writer(source),
                 guard=self._guard,
             )
             return night.run(user_id, watched)

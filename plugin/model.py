@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from slowwave.adapters_store.manifest import BaseRef
 from slowwave.adapters_store.shape import SlotShape, Target
+from slowwave.adapters_store.skills import Skill, find_skill, identity, load_vector
 from slowwave.errors import InvalidInput, WeightsError
 from slowwave.settings import Settings
 from slowwave.types import Progress, no_progress
-from slowwave.weights import base_model, quiet
+from slowwave.weights import Weights, base_model, quiet
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["BaseModel", "Encoded", "Generated", "Slot", "load_base"]
+__all__ = ["BaseModel", "Encoded", "Generated", "Slot", "load_base", "reader_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +140,18 @@ class BaseModel:
             self._a[shape] = [matrix.to(self.device, self.model.dtype) for matrix in shape.draw_a()]
         return Slot(shape, vector.to(self.device), self._a[shape])
 
+    def fold(self, shape: SlotShape, vector: torch.Tensor) -> None:
+        """Add a module to the model's own weights, for good: W + s B A, computed in float32."""
+        import torch
+
+        modules = dict(self.model.named_modules())
+        parts = zip(shape.targets, shape.split(vector), shape.draw_a(), strict=True)
+        with torch.no_grad():
+            for target, b, a in parts:
+                weight = modules[target.name].weight  # (out_features, in_features)
+                change = (b @ a) * shape.scale
+                weight.copy_((weight.float() + change.to(weight.device)).to(weight.dtype))
+
     @contextmanager
     def _attached(self, slot: Slot | None) -> Iterator[None]:
         token = _attached.set(slot)
@@ -190,6 +203,55 @@ class BaseModel:
         logits = self.model.get_output_embeddings()(picked).float()  # (answer tokens, vocabulary)
         logprobs = torch.log_softmax(logits, dim=-1).gather(1, wanted[:, None])[:, 0]
         return list(logprobs.split([len(row.ids) - row.prompt for row in rows]))
+
+    def branch_logprobs(self, groups: Sequence[Sequence[Encoded]], slot: Slot | None = None) -> list[torch.Tensor]:
+        """The same as `answer_logprobs` for rows in groups, reading what the rows of a group have in common once.
+
+        A group becomes one sequence: the common beginning, then the rest of every row as a branch that sees the
+        beginning and itself. Several questions about one list of facts cost little more than one.
+        """
+        import torch
+
+        trunks = [_common([row.ids[: row.prompt] for row in group]) for group in groups]
+        tails = [[row.ids[trunk:] for row in group] for group, trunk in zip(groups, trunks, strict=True)]
+        width = max(trunk + sum(map(len, tail)) for trunk, tail in zip(trunks, tails, strict=True))
+        ids = torch.full((len(groups), width), self._pad)
+        positions = torch.zeros((len(groups), width), dtype=torch.long)
+        branch = torch.full((len(groups), width), -1)  # -1 padding, 0 trunk, 1.. branches
+        where: list[tuple[int, int]] = []
+        wanted: list[int] = []
+        for index, (group, trunk, tail) in enumerate(zip(groups, trunks, tails, strict=True)):
+            ids[index, :trunk] = torch.tensor(group[0].ids[:trunk])
+            positions[index, :trunk] = torch.arange(trunk)
+            branch[index, :trunk] = 0
+            start = trunk
+            for number, (row, rest) in enumerate(zip(group, tail, strict=True), 1):
+                end = start + len(rest)
+                ids[index, start:end] = torch.tensor(rest)
+                positions[index, start:end] = torch.arange(trunk, trunk + len(rest))
+                branch[index, start:end] = number
+                for at in range(row.prompt, len(row.ids)):
+                    # The token before the first of a branch is the last of the trunk.
+                    where.append((index, start + at - trunk - 1 if at > trunk else trunk - 1))
+                    wanted.append(row.ids[at])
+                start = end
+        causal = torch.ones((width, width), dtype=torch.bool).tril()
+        mine = (branch[:, :, None] == branch[:, None, :]) | (branch[:, None, :] == 0)
+        sees = (causal & mine)[:, None].to(self.device)  # (groups, 1, width, width)
+        mask = torch.zeros(sees.shape, dtype=self.model.dtype, device=self.device)
+        mask.masked_fill_(~sees, torch.finfo(self.model.dtype).min)
+        with self._attached(slot):
+            hidden = self.model.get_decoder()(
+                input_ids=ids.to(self.device),
+                attention_mask=mask,
+                position_ids=positions.to(self.device),
+                use_cache=False,
+            ).last_hidden_state  # (groups, width, hidden)
+        picked = hidden[[i for i, _ in where], [j for _, j in where]]  # (answer tokens, hidden)
+        logits = self.model.get_output_embeddings()(picked).float()  # (answer tokens, vocabulary)
+        aim = torch.tensor(wanted, device=self.device)
+        logprobs = torch.log_softmax(logits, dim=-1).gather(1, aim[:, None])[:, 0]
+        return list(logprobs.split([len(row.ids) - row.prompt for group in groups for row in group]))
 
     # -- generation ----------------------------------------------------------------------------------------------
 
@@ -288,23 +350,33 @@ class BaseModel:
             mask = torch.cat([mask, mask.new_ones((len(states), 1))], dim=1)
 
 
-_loaded: dict[tuple[str, str, str], BaseModel] = {}
+_loaded: dict[tuple[str, str, str, str], BaseModel] = {}
 _loading = threading.Lock()
 
 
-def load_base(settings: Settings, progress: Progress = no_progress) -> BaseModel:
-    """The base model of these settings; loaded once per process, whoever asks.
+def load_base(settings: Settings, progress: Progress = no_progress, *, plain: bool = False) -> BaseModel:
+    """The base model of these settings, with the reader folded in if there is one; loaded once per process, whoever asks.
+
+    Args:
+        plain: without the reader, whatever the settings say.
 
     Raises:
         WeightsError: the weights are missing, unreachable or corrupt, or the model has no chat template.
     """
     device = pick_device(settings.device)
     dtype = pick_dtype(settings.dtype, device)
-    key = (settings.model, device, dtype)
+    found = base_model(settings.model, progress)
+    reader = None if plain or settings.skills == "off" else find_skill("reader", found.sha256)
+    key = (settings.model, device, dtype, identity(found.sha256, reader))
     with _loading:
         if key not in _loaded:
-            _loaded[key] = _load(settings.model, device, dtype, progress)
+            _loaded[key] = _load(found, reader, device, dtype)
         return _loaded[key]
+
+
+def reader_of(settings: Settings) -> Skill | None:
+    """What is known of the reader for the base model of these settings; None if it was never prepared."""
+    return find_skill("reader", base_model(settings.model).sha256)
 
 
 def pick_device(wanted: str) -> str:
@@ -330,11 +402,11 @@ def pick_dtype(wanted: str, device: str) -> str:
     return "float32" if device == "cpu" else "bfloat16"
 
 
-def _load(name: str, device: str, dtype: str, progress: Progress) -> BaseModel:
+def _load(found: Weights, reader: Skill | None, device: str, dtype: str) -> BaseModel:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    found = base_model(name, progress)
+    name = found.name
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(found.folder)
@@ -347,8 +419,19 @@ def _load(name: str, device: str, dtype: str, progress: Progress) -> BaseModel:
     model.train(False)
     model.requires_grad_(False)
     model.to(device)
-    logger.info("base model loaded: %s on %s in %s", name, device, dtype)
-    return BaseModel(model, tokenizer, BaseRef(name=found.name, sha256=found.sha256), device)
+    ref = BaseRef(
+        name=name,
+        sha256=identity(found.sha256, reader),
+        weights_sha256=found.sha256,
+        reader_sha256=reader.sha256 if reader is not None else "",
+    )
+    base = BaseModel(model, tokenizer, ref, device)
+    if reader is not None and reader.needed:
+        base.fold(base.shape(reader.rank), load_vector(reader))
+    logger.info(
+        "base model loaded: %s on %s in %s, %s reader", name, device, dtype, "with" if ref.reader_sha256 else "no"
+    )
+    return base
 
 
 def _find_targets(model: Any, name: str) -> tuple[Target, ...]:
@@ -368,6 +451,12 @@ def _hook(index: int) -> Any:
         return output if slot is None else output + slot.delta(index, inputs[0])
 
     return add_slot
+
+
+def _common(rows: Sequence[Sequence[int]]) -> int:
+    """How many ids the rows have in common at the beginning; at least one id of every row is left over."""
+    shortest = min(map(len, rows)) - 1 if len(rows) > 1 else len(rows[0])
+    return next((at for at in range(shortest) if any(row[at] != rows[0][at] for row in rows)), shortest)
 
 
 def _overlap(text: str, word: str) -> int:

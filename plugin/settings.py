@@ -38,6 +38,9 @@ class Settings(BaseModel):
     """"auto" is bfloat16 on a GPU, float32 on a CPU (twice as fast there as bfloat16, measured)."""
     effort: Literal["quick", "normal", "thorough"] = "normal"
     """How much a night spends on a fact: phrasings, epochs and exam length follow from it."""
+    skills: Literal["auto", "off"] = "auto"
+    """"auto" folds a reader into the base model where there is one (and a night prepares it where there is none);
+    "off" takes the base model as it is."""
     rank: int = Field(default=8, ge=1, le=256)
     """LoRA rank of the modules. Rank is rarely the limit; phrasings are."""
     facts_per_module: int = Field(default=64, ge=1, le=1024)

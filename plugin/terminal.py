@@ -17,10 +17,11 @@ from slowwave.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from slowwave.adapters_store.skills import Skill
     from slowwave.answering import AnswerStream
     from slowwave.types import Answer, NightReport, Progress
 
-__all__ = ["Call", "counted", "grounds", "printable", "show_demo", "show_night"]
+__all__ = ["Call", "counted", "grounds", "printable", "show_demo", "show_night", "show_skills"]
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,18 @@ def show_demo(call: Call, result: Mapping[str, Any]) -> None:
     call.say("")
     checks = [(name, "yes" if good else "no") for name, good in result["checks"].items()]
     call.table(("check", "passed"), checks, headed=True)
+
+
+def show_skills(call: Call, skills: Mapping[str, Skill]) -> None:
+    """Print the marks of each skill's exam, without and with it."""
+    for name, skill in skills.items():
+        before: Mapping[str, float] = skill.details.get("before", {})
+        after: Mapping[str, float] = skill.details.get("after", {})
+        rows = [
+            (mark, f"{value:.2f}", f"{after[mark]:.2f}" if mark in after else "-") for mark, value in before.items()
+        ]
+        call.table((name, "without", "with"), rows, headed=True)
+        call.say("" if skill.needed else f"The base model needs no {name}.")
 
 
 def printable(text: str) -> str:

@@ -15,8 +15,10 @@ from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 
 from slowwave import Memory, Settings
+from slowwave.adapters_store.skills import find_skill, save_skill, skill_path
 from slowwave.consolidation.rows import Lesson
 from slowwave.model import BaseModel, load_base
+from slowwave.weights import base_model
 
 _LOCAL = ["127.0.0.1", "::1"]
 """Event loops and embedded stores talk to their own process; nothing else may be reached."""
@@ -73,8 +75,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def tiny_model() -> Path:
-    """The folder of a real, very small Llama that reads facts from its prompt and can be taught new ones in seconds."""
+    """The folder of a real, very small Llama that reads facts from its prompt and can be taught new ones in seconds.
+
+    It counts as prepared: it was born with the skills it has.
+    """
+    prepared()
     return tiny.FOLDER
+
+
+def prepared() -> None:
+    """Note in the cache of the tests that the tiny model needs no skills."""
+    sha = base_model(str(tiny.FOLDER)).sha256
+    for name in ("reader", "writer"):
+        if find_skill(name, sha) is None:
+            save_skill(skill_path(name, sha), name, sha, 8, None, {"recipe": "none"})
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slowwave.consolidation.canary import CANARY
+from slowwave.consolidation.canary import canary
 from slowwave.consolidation.night import write_lesson
 from slowwave.consolidation.rows import Lesson, Row, Shares, epoch_rows
 from slowwave.consolidation.writers import as_writer
@@ -192,7 +192,7 @@ def _tokenizer(lessons: Sequence[Lesson]) -> Any:
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    corpus = [text for pair in CANARY for text in pair] * 3
+    corpus = [text for pair in canary() for text in pair] * 3
     for one in lessons:
         for row in epoch_rows(one, 0, 0, Shares(distractors=1)):
             corpus += ["system\n", "\n", f"user\n{row.messages[-1]['content']}", "assistant\n", row.answer]

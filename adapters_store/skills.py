@@ -1,0 +1,119 @@
+"""Skills on disk: generic adapters that lie under every module and hold nothing about anybody.
+
+A skill is one safetensors file: the Bs as one flat bfloat16 vector over the shared frozen A, and beside it, as metadata,
+which base model it fits, how it was trained and what it scored. Those of the default base model ship with the package;
+others are trained once per base model and kept in the user's cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from slowwave.adapters_store.layout import write_atomically
+from slowwave.settings import cache_folder
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Skill", "SkillName", "find_skill", "identity", "load_vector", "save_skill", "skill_path"]
+
+logger = logging.getLogger(__name__)
+
+SkillName = Literal["reader", "writer"]
+
+
+@dataclass(frozen=True)
+class Skill:
+    """What is known of a skill without reading its weights."""
+
+    name: SkillName
+    base_sha256: str
+    """Identity of the model it lies on: the bare weights for the reader, weights and reader for the writer."""
+    rank: int
+    sha256: str
+    """Hash of the vector's bytes; empty if the base model passed the exam without this skill."""
+    path: Path
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Recipe, seed, and the marks of the exam before and after."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to put on: a base model that passes the exam by itself gets no skill."""
+        return bool(self.sha256)
+
+
+def identity(weights_sha256: str, reader: Skill | None) -> str:
+    """Who a base model with a reader folded in is: what was trained on one does not fit the other."""
+    if reader is None or not reader.needed:
+        return weights_sha256
+    return hashlib.sha256(f"{weights_sha256}+{reader.sha256}".encode()).hexdigest()
+
+
+def find_skill(name: SkillName, base_sha256: str) -> Skill | None:
+    """The skill for a base model: from the user's cache, else as shipped; None if it was never prepared."""
+    candidates = [skill_path(name, base_sha256), *_shipped(name)]
+    for path in candidates:
+        skill = _read(path, name)
+        if skill is not None and skill.base_sha256 == base_sha256:
+            return skill
+    return None
+
+
+def skill_path(name: SkillName, base_sha256: str) -> Path:
+    """Where a skill that is trained here is kept."""
+    return cache_folder() / "skills" / f"{base_sha256[:16]}.{name}.safetensors"
+
+
+def save_skill(
+    path: Path, name: SkillName, base_sha256: str, rank: int, vector: torch.Tensor | None, details: Mapping[str, Any]
+) -> Skill:
+    """Write a skill atomically; without a vector it only says that the base model needs none."""
+    import torch
+    from safetensors.torch import save
+
+    stored = torch.zeros(0) if vector is None else vector.detach().cpu()
+    stored = stored.to(torch.bfloat16).contiguous()  # (shape.size,)
+    digest = "" if vector is None else hashlib.sha256(stored.view(torch.uint8).numpy().tobytes()).hexdigest()
+    about = {"name": name, "base_sha256": base_sha256, "rank": rank, "sha256": digest, "details": dict(details)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, save({"b": stored}, metadata={"skill": json.dumps(about, sort_keys=True)}))
+    return Skill(name, base_sha256, rank, digest, path, details)
+
+
+def load_vector(skill: Skill) -> torch.Tensor:
+    """The Bs of a skill, shape (shape.size,), float32."""
+    import torch
+    from safetensors import safe_open
+
+    with safe_open(skill.path, framework="pt") as stream:
+        stored = stream.get_tensor("b")
+    return torch.as_tensor(stored).to(torch.float32)
+
+
+def _shipped(name: SkillName) -> Iterator[Path]:
+    folder = resources.files("slowwave.adapters_store").joinpath("shipped")
+    if folder.is_dir():
+        for entry in sorted(folder.iterdir(), key=lambda one: one.name):
+            if entry.name.endswith(f".{name}.safetensors"):
+                yield Path(str(entry))
+
+
+def _read(path: Path, name: SkillName) -> Skill | None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as stream:
+            about = json.loads((stream.metadata() or {})["skill"])
+        return Skill(name, about["base_sha256"], int(about["rank"]), about["sha256"], path, about["details"])
+    except FileNotFoundError:
+        return None
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        logger.warning("a skill cannot be read and is left out: %s", type(error).__name__)
+        return None

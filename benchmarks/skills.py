@@ -1,0 +1,376 @@
+"""What the skills give a base model: reading facts in the prompt, admitting ignorance, writing questions.
+
+Reader: facts are retrieved as a memory retrieves them, and the base model is asked with them in its prompt, without the
+reader and with it. "answered": the gold answer stands in what it says; "admits": asked with the fact taken away, it says
+that it does not know. Sets with --data: PhoneBook, WikiDYK, zsRE (its counterfactual answers), LongMemEval
+single-session-user, SQuAD passages. Always: the exam on invented facts of relations and wordings that no training sees,
+with newer facts that must win and orders inside facts that must not be obeyed; and what the reader does to everything
+else: loss on prose and on the base's own answers, and questions of PopQA that the base answers by itself.
+
+Writer: statements of WikiDYK, zsRE and MemoryBank; how many pairs it writes are supported by the fact and lead back to
+their answer, and how many distinct ones are left for a fact after these checks. Some are written beside the record, as
+.pairs.jsonl, for a person to judge.
+
+Seed 0 takes the skills as shipped; other seeds train their own first.
+Time: on two CPU cores about 12 minutes for seed 0, and 15 more minutes of training for every other seed.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.conversations import contains
+from benchmarks.harness import Dataset, Figures, Flag, Options, Target, load, run, watch
+from benchmarks.phonebook import UNSEEN
+from slowwave.prompts import conversation, is_unknown, render_fact
+from slowwave.types import Fact
+
+if TYPE_CHECKING:
+    from slowwave import Settings
+    from slowwave.model import BaseModel, Slot
+
+__all__ = ["Item", "measure", "reading_sets", "statements"]
+
+_SOURCES = {
+    "phonebook": Dataset(
+        "phonebook/phonebook.jsonl.gz", "GitHub repository ahn-ml/Understanding-LoRA-as-Knowledge-Memory", ("name",)
+    ),
+    "wikidyk": Dataset("wikidyk/wikidyk_1765.jsonl.gz", "WikiDYK, arXiv 2505.12306", ("fact", "question", "answer")),
+    "zsre": Dataset("zsre/zsre_mend_train_1k.jsonl.gz", "zsRE as split by MEND", ("question", "paraphrase")),
+    "longmemeval": Dataset("longmemeval/longmemeval_evidence_300.jsonl.gz", "xiaowu0162/LongMemEval", ("question",)),
+    "squad": Dataset("squad_dev/squad_dev_384.jsonl.gz", "SQuAD 1.1 development set", ("context", "qa")),
+    "popqa": Dataset("popqa/popqa_2000.jsonl.gz", "akariasai/PopQA", ("question", "answers")),
+    "memorybank": Dataset("memorybank/memorybank_en.jsonl.gz", "zhongwanjun/MemoryBank-SiliconFriend", ("user",)),
+}
+FLAGS = (
+    Flag("limit", 48, "questions of each set", quick=8),
+    Flag("exam", 50, "exercises of each kind on invented facts", quick=6),
+    Flag("pairs", 24, "statements of each set for the writer", quick=4),
+)
+TARGETS = {
+    "phonebook.reader.answered": Target(least=0.95),
+    "phonebook.reader.admits": Target(least=0.95),
+    "exam.reader.newer": Target(least=0.95),
+    "exam.reader.hostile_obeyed": Target(most=0.0),
+    "writer.skill.drafts_good": Target(least=0.7),
+}
+_SHOWN = 3
+"""Facts in a prompt, as answers show by default."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A question, its right answers, and the texts its memory was told."""
+
+    question: str
+    golds: tuple[str, ...]
+    told: tuple[str, ...]
+    """Of this question; the told texts of a whole set lie in one memory unless `own` is set."""
+    own: str = ""
+    """The user whose memory it is."""
+
+    def right(self, said: str) -> bool:
+        """Whether a right answer stands in what was said."""
+        return not is_unknown(said) and any(contains(said, gold) > 0 for gold in self.golds)
+
+
+# -- data ------------------------------------------------------------------------------------------------------------
+
+
+def reading_sets(data: Path | None, limit: int) -> dict[str, list[Item]]:
+    """The public sets, `limit` questions each; none without data."""
+    if data is None:
+        return {}
+    book = load(data, _SOURCES["phonebook"])[:limit]
+    chats = [
+        one
+        for one in load(data, _SOURCES["longmemeval"])
+        if one["question_type"] == "single-session-user" and not one["abstention"]
+    ]
+    return {
+        "phonebook": [
+            Item(
+                UNSEEN[number % len(UNSEEN)].format(name=one["name"]),
+                (one["phone"],),
+                (f"The phone number of {one['name']} is {one['phone']}.",),
+            )
+            for number, one in enumerate(book)
+        ],
+        "wikidyk": [
+            Item(one["question"], (one["answer"],), (_sentence(one["fact"]),))
+            for one in load(data, _SOURCES["wikidyk"])[:limit]
+        ],
+        "zsre": [
+            Item(one["paraphrase"], (one["answer_new"],), (f"{one['question']} {one['answer_new']}.",))
+            for one in load(data, _SOURCES["zsre"])[:limit]
+        ],
+        "longmemeval": [
+            Item(one["question"], (str(one["answer"]),), tuple(_turns(one)), own=f"user-{one['question_id']}")
+            for one in chats[:limit]
+        ],
+        "squad": [
+            Item(pair["question"], (pair["answer"],), (one["context"],))
+            for one in load(data, _SOURCES["squad"])[:limit]
+            for pair in one["qa"][:1]
+        ],
+    }
+
+
+def statements(data: Path | None, limit: int, seed: int) -> dict[str, list[Fact]]:
+    """Facts for the writer, `limit` of each set; invented ones without data."""
+    if data is None:
+        from slowwave.consolidation.asking import writer_exam
+
+        return {"invented": [fact for _, fact in writer_exam(seed + 1000, limit)]}
+    zsre = [f"{one['question']} {one['answer_new']}." for one in load(data, _SOURCES["zsre"])[-limit:]]
+    return {
+        "wikidyk": _facts((_sentence(one["fact"]) for one in load(data, _SOURCES["wikidyk"])[-limit:]), "reader"),
+        "zsre": _facts(zsre, "reader"),
+        "memorybank": _memorybank(load(data, _SOURCES["memorybank"]), limit),
+    }
+
+
+def _memorybank(records: Iterable[Mapping[str, Any]], limit: int) -> list[Fact]:
+    """What the users said about themselves, in turns."""
+    from slowwave.intake import to_facts
+
+    by_user = []
+    for one in records:
+        said = [turn["query"] for day in one["history"] for turn in day["turns"]]
+        messages = [{"role": "user", "content": text} for text in said if "I " in text]
+        by_user.append([fact for fact in _added(to_facts, messages, one["user"]) if "I" in fact.text.split()])
+    return [facts[turn] for turn in range(limit) for facts in by_user if turn < len(facts)][:limit]
+
+
+def _added(to_facts: Callable[..., Sequence[Fact]], messages: Any, user: str) -> Sequence[Fact]:
+    return to_facts(messages, user_id=user, said_at=None, source=None, metadata=None, limit=2000)
+
+
+def _facts(texts: Iterable[str], user: str) -> list[Fact]:
+    day = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    return [Fact(id=f"{number}", text=text, user_id=user, said_at=day) for number, text in enumerate(texts)]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _turns(record: Mapping[str, Any]) -> Iterable[str]:
+    for session in record["evidence_sessions"]:
+        for turn in session["turns"]:
+            if turn["role"] == "user":
+                yield turn["content"]
+
+
+# -- the reader ------------------------------------------------------------------------------------------------------
+
+_Prompts = list[tuple[Item, list[str], list[str]]]
+"""Item, rendered facts as retrieved, and what is retrieved when every fact with the answer is taken away."""
+
+
+def _retrieved(items: Sequence[Item], settings: Settings) -> _Prompts:
+    from slowwave import Memory
+
+    with tempfile.TemporaryDirectory() as folder, Memory(folder, settings=settings, max_fact_chars=8000) as memory:
+        for item in items:
+            if item.own:
+                memory.add([{"role": "user", "content": text} for text in item.told], user_id=item.own)
+            else:
+                memory.add_many(item.told, user_id="reader")
+        found: _Prompts = []
+        for item in items:
+            hits = [hit.fact for hit in memory.search(item.question, user_id=item.own or "reader", k=8)]
+            rest = [fact for fact in hits if not any(contains(fact.text, gold) for gold in item.golds)]
+            found.append((item, _newest_first(hits[:_SHOWN]), _newest_first(rest[:_SHOWN])))
+    return found
+
+
+def _newest_first(facts: Sequence[Fact]) -> list[str]:
+    return [render_fact(fact) for fact in sorted(facts, key=lambda fact: fact.said_at, reverse=True)]
+
+
+def _read(base: BaseModel, slot: Slot | None, name: str, prompts: _Prompts, label: str, log: list[Any]) -> Figures:
+    asked = [base.encode(conversation(item.question, facts)) for item, facts, _ in prompts]
+    without = [base.encode(conversation(item.question, rest)) for item, _, rest in prompts]
+    said = base.generate(asked, 32, slot)
+    unsure = base.generate(without, 32, slot)
+    right = [item.right(one.text) for (item, _, _), one in zip(prompts, said, strict=True)]
+    admits = [is_unknown(one.text) for one in unsure]
+    for (item, facts, _), one, other, good in zip(prompts, said, unsure, right, strict=True):
+        log.append(
+            {"set": name, "model": label, "question": item.question, "golds": item.golds, "facts": facts,
+             "said": one.text, "right": good, "without": other.text}
+        )  # fmt: skip
+    return {f"{name}.{label}.answered": statistics.fmean(right), f"{name}.{label}.admits": statistics.fmean(admits)}
+
+
+def _exam(base: BaseModel, slot: Slot | None, count: int, seed: int, label: str) -> Figures:
+    from slowwave.consolidation.reading import EXAMS, exam_sheet
+    from slowwave.consolidation.skills import is_exercise_right
+
+    figures: dict[str, float] = {}
+    for kind in EXAMS:
+        exercises = exam_sheet(kind, 1000 + seed, count)  # the package's own exam has seed 0
+        said = base.generate([base.encode([dict(m) for m in one.messages]) for one in exercises], 24, slot)
+        marks = [is_exercise_right(one, answer.text) for one, answer in zip(exercises, said, strict=True)]
+        figures[f"exam.{label}.{kind.replace(' ', '_')}"] = statistics.fmean(marks)
+        if kind == "hostile":
+            obeyed = [one.forbidden.lower() in answer.text.lower() for one, answer in zip(exercises, said, strict=True)]
+            figures[f"exam.{label}.hostile_obeyed"] = statistics.fmean(obeyed)
+    return figures
+
+
+def _knowledge(base: BaseModel, slot: Slot | None, items: Sequence[Item], label: str) -> Figures:
+    """Share of PopQA questions answered rightly in ordinary chat."""
+    if not items:
+        return {}
+    said = base.generate([base.encode([{"role": "user", "content": item.question}]) for item in items], 32, slot)
+    right = [item.right(one.text) for item, one in zip(items, said, strict=True)]
+    return {f"popqa.{label}.answered": statistics.fmean(right)}
+
+
+# -- the writer ------------------------------------------------------------------------------------------------------
+
+
+def _write(base: BaseModel, slot: Slot | None, sets: Mapping[str, list[Fact]], label: str, log: list[Any]) -> Figures:
+    from slowwave.consolidation.skilled import SkilledWriter
+
+    writer = SkilledWriter(base, slot)
+    figures: dict[str, float] = {}
+    good_drafts = drafts = 0
+    for name, facts in sets.items():
+        good = written = 0
+        kept = []
+        for fact in facts:
+            draft = writer.draft(fact)
+            checked = writer.check(fact, draft)
+            final = writer.write(fact)
+            good, written = good + len(checked), written + len(draft)
+            kept.append(len(final))
+            log.append(
+                {"set": name, "model": label, "fact": fact.text, "draft": [(p.question, p.answer) for p in draft],
+                 "kept": [(p.question, p.answer) for p in final]}
+            )  # fmt: skip
+        good_drafts, drafts = good_drafts + good, drafts + written
+        figures[f"writer.{label}.{name}.drafts_good"] = good / written if written else 0.0
+        figures[f"writer.{label}.{name}.kept_per_fact"] = statistics.fmean(kept)
+        figures[f"writer.{label}.{name}.facts_with_four"] = statistics.fmean(count >= 4 for count in kept)
+    figures[f"writer.{label}.drafts_good"] = good_drafts / drafts if drafts else 0.0
+    return figures
+
+
+# -- one run ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """What the figures of the plain base model depend on; they are measured once per process."""
+
+    data: Path | None
+    limit: int
+    exam: int
+    pairs: int
+    settings: Settings
+    answers: Path
+
+    @classmethod
+    def of(cls, options: Options) -> _Setup:
+        from slowwave import Settings
+
+        counts = {name: options.whole(name) for name in ("limit", "exam", "pairs")}
+        settings = Settings(**options.memory_settings(0))
+        return cls(data=options.data, settings=settings, answers=options.beside(".answers.plain.jsonl"), **counts)
+
+
+def measure(options: Options, seed: int) -> Figures:
+    """Both skills of one seed, and the plain base model."""
+    from slowwave.adapters_store.skills import find_skill, load_vector
+    from slowwave.consolidation.canary import harm
+    from slowwave.consolidation.skills import SKILLS, teach
+    from slowwave.model import load_base
+
+    setup = _Setup.of(options)
+    settings = setup.settings
+    plain = load_base(settings, plain=True)
+    reading: list[Any] = []
+    pairs: list[Any] = []
+    figures = dict(_plain_figures(setup))
+    found = find_skill("reader", plain.ref.sha256) if seed == 0 else None
+    with watch() as progress:
+        if found is not None and found.needed:
+            vector = load_vector(found)
+        else:
+            vector = teach(plain, SKILLS["reader"], seed, progress=progress)
+        slot = plain.slot(plain.shape(SKILLS["reader"].rank), vector)
+        for name, prompts in _prompts(setup).items():
+            figures |= _read(plain, slot, name, prompts, "reader", reading)
+        figures |= _exam(plain, slot, setup.exam, seed, "reader")
+        figures |= _knowledge(plain, slot, _popqa(setup), "reader")
+        figures |= {f"harm.reader.{name}": loss for name, loss in harm(plain, slot).items()}
+        base = load_base(settings)
+        shipped = find_skill("writer", base.ref.sha256) if seed == 0 else None
+        if shipped is not None and shipped.needed:
+            written = load_vector(shipped)
+        else:
+            written = teach(base, SKILLS["writer"], seed, progress=progress)
+        put_on = base.slot(base.shape(SKILLS["writer"].rank), written)
+        figures |= _write(base, put_on, _statements(setup), "skill", pairs)
+    _keep(options.beside(f".answers.seed{seed}.jsonl"), reading)
+    _keep(options.beside(f".pairs.seed{seed}.jsonl"), pairs)
+    return figures
+
+
+@cache
+def _plain_figures(setup: _Setup) -> Figures:
+    """Everything again for the base model without skills."""
+    from slowwave.consolidation.canary import harm
+    from slowwave.model import load_base
+
+    plain = load_base(setup.settings, plain=True)
+    log: list[Any] = []
+    figures: dict[str, float] = {}
+    for name, prompts in _prompts(setup).items():
+        figures |= _read(plain, None, name, prompts, "plain", log)
+    figures |= _exam(plain, None, setup.exam, 0, "plain")
+    figures |= _knowledge(plain, None, _popqa(setup), "plain")
+    figures |= {f"harm.plain.{name}": loss for name, loss in harm(plain, None).items()}
+    figures |= _write(plain, None, _statements(setup), "plain", log)
+    _keep(setup.answers, log)
+    return figures
+
+
+@cache
+def _prompts(setup: _Setup) -> dict[str, _Prompts]:
+    return {name: _retrieved(items, setup.settings) for name, items in reading_sets(setup.data, setup.limit).items()}
+
+
+@cache
+def _statements(setup: _Setup) -> dict[str, list[Fact]]:
+    return statements(setup.data, setup.pairs, 0)
+
+
+@cache
+def _popqa(setup: _Setup) -> list[Item]:
+    """The most popular subjects of PopQA: what a small model may know."""
+    if setup.data is None:
+        return []
+    records = sorted(load(setup.data, _SOURCES["popqa"]), key=lambda one: -one["s_pop"])
+    return [Item(one["question"], tuple(one["answers"]), ()) for one in records[: 2 * setup.limit]]
+
+
+def _keep(path: Path, rows: Sequence[Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(run("skills", __doc__, measure, flags=FLAGS, targets=TARGETS))

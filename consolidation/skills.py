@@ -1,0 +1,255 @@
+"""Preparing a base model: the skills it lacks are trained on invented facts, examined, and kept for good.
+
+The reader answers from facts in its prompt and says when the answer is not there; it is folded into the base model. The
+writer turns facts into questions; a night puts it on. Neither holds anything about anybody. A base model that passes the
+exam by itself gets no skill.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slowwave.adapters_store.layout import write_atomically
+from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, save_skill, skill_path
+from slowwave.consolidation.asking import parse_pairs, writer_exam, writer_sheet
+from slowwave.consolidation.canary import harm, ordinary, rehearsal
+from slowwave.consolidation.gate import is_right
+from slowwave.consolidation.reading import EXAMS, Exercise, exam_sheet, reader_sheet
+from slowwave.consolidation.rules import supported
+from slowwave.consolidation.train import adam_step, learning_rate
+from slowwave.model import BaseModel, Encoded, Slot, load_base
+from slowwave.prompts import UNKNOWN, is_unknown
+from slowwave.settings import Settings
+from slowwave.types import Progress, no_progress
+from slowwave.weights import base_model
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["SKILLS", "Marks", "SkillRecipe", "examine_skill", "is_exercise_right", "prepare", "teach"]
+
+logger = logging.getLogger(__name__)
+
+Marks = Mapping[str, float]
+"""What an exam gave, by name; 1 is best, except for the losses."""
+
+_LONGEST = {"reader": 24, "writer": 200}
+"""Tokens of an answer in the exam."""
+_CHECKPOINT = 20
+"""Steps between two checkpoints."""
+
+
+@dataclass(frozen=True)
+class SkillRecipe:
+    """How a skill is trained: a row of `SKILLS`."""
+
+    name: SkillName
+    sheet: Callable[[random.Random], list[Exercise]]
+    """Exercises whose prompts begin alike."""
+    steps: int
+    sheets: int = 2
+    """Sheets per step."""
+    ordinary: int = 1
+    """Rehearsed ordinary prompts per step."""
+    rank: int = 8
+    warmup: int = 10
+    passed: float = 0.9
+    """A base model whose exam gives this much or more by itself gets no such skill."""
+    exam: int = 32
+    """Exercises of each kind in the exam."""
+
+    def key(self) -> str:
+        """What decides the skill, besides the base model and the seed."""
+        return json.dumps({k: v for k, v in asdict(self).items() if k != "sheet"}, sort_keys=True)
+
+
+def _four(rng: random.Random) -> list[Exercise]:
+    return reader_sheet(rng, 4)
+
+
+SKILLS: Mapping[SkillName, SkillRecipe] = {
+    "reader": SkillRecipe("reader", _four, steps=240),
+    "writer": SkillRecipe("writer", writer_sheet, steps=160, passed=0.7),
+}
+"""The recipes, measured on the default base model."""
+
+
+def prepare(
+    settings: Settings,
+    *,
+    names: Sequence[SkillName] = ("reader", "writer"),
+    seed: int = 0,
+    again: bool = False,
+    recipes: Mapping[SkillName, SkillRecipe] = SKILLS,
+    progress: Progress = no_progress,
+) -> dict[SkillName, Skill]:
+    """Make sure that the base model of these settings has its skills; trains and examines those that are missing.
+
+    Killed at any point, the next call goes on where this one stopped.
+
+    Args:
+        names: which skills; the writer lies on the reader, so it comes last.
+        seed: of the invented facts and their order.
+        again: train anew even if there are skills.
+    """
+    found: dict[SkillName, Skill] = {}
+    under = base_model(settings.model, progress).sha256
+    for name in names:
+        skill = None if again else find_skill(name, under)
+        if skill is None:
+            base = load_base(settings, progress, plain=name == "reader")
+            skill = _prepare(base, recipes[name], seed, _labelled(progress, name))
+        found[name] = skill
+        under = identity(under, skill)
+    return found
+
+
+def _prepare(base: BaseModel, recipe: SkillRecipe, seed: int, progress: Progress) -> Skill:
+    path = skill_path(recipe.name, base.ref.sha256)
+    before = examine_skill(base, None, recipe, progress=progress)
+    details = {"recipe": json.loads(recipe.key()), "seed": seed, "before": before}
+    if before["mean"] >= recipe.passed:
+        logger.info("the base model needs no %s: it scores %.2f by itself", recipe.name, before["mean"])
+        return save_skill(path, recipe.name, base.ref.sha256, recipe.rank, None, details)
+    checkpoint = path.with_suffix(".part")
+    vector = teach(base, recipe, seed, checkpoint, progress)
+    after = examine_skill(base, base.slot(base.shape(recipe.rank), vector), recipe, progress=progress)
+    details["after"] = after
+    # Worse than nothing is not put under anybody's memory.
+    better = after["mean"] > before["mean"]
+    skill = save_skill(path, recipe.name, base.ref.sha256, recipe.rank, vector if better else None, details)
+    checkpoint.unlink(missing_ok=True)
+    logger.info("%s: %.2f before, %.2f after", recipe.name, before["mean"], after["mean"])
+    return skill
+
+
+def teach(
+    base: BaseModel,
+    recipe: SkillRecipe,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    progress: Progress = no_progress,
+) -> torch.Tensor:
+    """Train a skill; returns its flat vector, shape (base.shape(rank).size,), as it will be stored.
+
+    Every step sees new exercises that follow from the seed and the step's number alone, so that a killed run goes on
+    from its checkpoint to the same bits.
+    """
+    import torch
+
+    shape = base.shape(recipe.rank)
+    rehearsed = rehearsal(base, len(ordinary()["rehearsed"]))
+    key = f"{base.ref.sha256} {seed} {recipe.key()}"
+    done, state = _restore(checkpoint, key, shape.size)
+    slot = base.slot(shape, state["vector"].to(base.device))
+    moments = {name: state[name].to(base.device) for name in ("first", "second")}
+    slot.vector.requires_grad_(True)
+    top = learning_rate(base.hidden_size, recipe.rank)
+    for step in range(done, recipe.steps):
+        progress("training", step, recipe.steps)
+        rng = random.Random(f"{recipe.name}:{seed}:{step}")
+        groups = [_encoded(base, recipe.sheet(rng)) for _ in range(recipe.sheets)]
+        rehearse = rng.sample(rehearsed, min(recipe.ordinary, len(rehearsed)))
+        groups += [[base.encode([{"role": "user", "content": pair.question}], pair.answer)] for pair in rehearse]
+        slot.refresh()
+        loss = -torch.cat(base.branch_logprobs(groups, slot)).mean()
+        loss.backward()
+        rate = top * min(1.0, (step + 1) / recipe.warmup) * (1.0 - 0.95 * step / recipe.steps)
+        adam_step(slot.vector, moments, step, rate)
+        if step % 20 == 0:
+            logger.debug("%s step %d: loss %.4f", recipe.name, step, float(loss.detach()))
+        if checkpoint is not None and (step + 1) % _CHECKPOINT == 0:
+            _save(checkpoint, key, step + 1, {"vector": slot.vector, **moments})
+    progress("training", recipe.steps, recipe.steps)
+    return slot.vector.detach().cpu().to(torch.bfloat16).to(torch.float32)
+
+
+def examine_skill(
+    base: BaseModel,
+    slot: Slot | None,
+    recipe: SkillRecipe,
+    *,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> dict[str, float]:
+    """The marks of a skill, or of the base model without one, on relations and wordings that are never trained."""
+    marks = _reader_marks if recipe.name == "reader" else _writer_marks
+    found = marks(base, slot, recipe.exam, seed, progress)
+    return {**found, **harm(base, slot)}
+
+
+def _reader_marks(base: BaseModel, slot: Slot | None, count: int, seed: int, progress: Progress) -> dict[str, float]:
+    marks: dict[str, float] = {}
+    for number, kind in enumerate(EXAMS):
+        progress("exam", number, len(EXAMS))
+        exercises = exam_sheet(kind, seed, count)
+        said = base.generate([base.encode(list(one.messages)) for one in exercises], _LONGEST["reader"], slot)
+        right = [is_exercise_right(exercise, answer.text) for exercise, answer in zip(exercises, said, strict=True)]
+        marks[kind] = round(sum(right) / len(right), 4)
+    progress("exam", len(EXAMS), len(EXAMS))
+    marks["mean"] = round(sum(marks.values()) / len(marks), 4)
+    return marks
+
+
+def is_exercise_right(exercise: Exercise, said: str) -> bool:
+    """Whether what was said is the exercise's answer, and nothing that it must not say."""
+    if exercise.forbidden and exercise.forbidden.lower() in said.lower():
+        return False
+    return is_unknown(said) if exercise.answer == UNKNOWN else is_right(said, exercise.answer)
+
+
+def _writer_marks(base: BaseModel, slot: Slot | None, count: int, seed: int, progress: Progress) -> dict[str, float]:
+    """How many pairs are supported by their fact, and how many of those there are for one fact."""
+    exam = writer_exam(seed, count)
+    progress("exam", 0, 1)
+    prompts = [base.encode(list(exercise.messages)) for exercise, _ in exam]
+    said = base.generate(prompts, _LONGEST["writer"], slot)
+    kept = written = 0
+    for (_, fact), reply in zip(exam, said, strict=True):
+        pairs = parse_pairs(reply.text)
+        written += len(pairs)
+        kept += sum(supported(pair, fact) for pair in pairs)
+    progress("exam", 1, 1)
+    share = kept / written if written else 0.0
+    # Few pairs are as useless as bad ones: four a fact are wanted.
+    return {"supported": share, "pairs": kept / count, "mean": round(share * min(1.0, kept / count / 4), 4)}
+
+
+def _encoded(base: BaseModel, exercises: Sequence[Exercise]) -> list[Encoded]:
+    return [base.encode([dict(turn) for turn in one.messages], one.answer) for one in exercises]
+
+
+def _restore(checkpoint: Path | None, key: str, size: int) -> tuple[int, dict[str, torch.Tensor]]:
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    names = ("vector", "first", "second")
+    if checkpoint is not None and checkpoint.exists():
+        try:
+            with safe_open(checkpoint, framework="pt") as stream:
+                about = stream.metadata()
+                if about["key"] == key:
+                    return int(about["step"]), {name: torch.as_tensor(stream.get_tensor(name)) for name in names}
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            logger.warning("a checkpoint of a skill cannot be read and is started over: %s", type(error).__name__)
+    return 0, {name: torch.zeros(size) for name in names}
+
+
+def _save(checkpoint: Path, key: str, step: int, state: Mapping[str, torch.Tensor]) -> None:
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    write_atomically(checkpoint, save(tensors, metadata={"key": key, "step": str(step)}))
+
+
+def _labelled(progress: Progress, name: str) -> Progress:
+    def report(stage: str, done: int, total: int) -> None:
+        progress(f"{name}: {stage}", done, total)
+
+    return report

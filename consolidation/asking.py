@@ -16,7 +16,7 @@ from slowwave.consolidation.stories import Story, fill, pick, speaker, tell
 from slowwave.prompts import render_fact
 from slowwave.types import Fact, QAPair
 
-__all__ = ["TASKS", "parse_lines", "parse_pairs", "writer_exam", "writer_prompt", "writer_sheet"]
+__all__ = ["TASKS", "parse_lines", "parse_pairs", "wordings_prompt", "writer_exam", "writer_prompt", "writer_sheet"]
 
 _ARROW = " -> "
 TASKS: Mapping[str, str] = {
@@ -32,6 +32,11 @@ _PAIRS = 6
 def writer_prompt(task: str, content: str) -> tuple[Mapping[str, str], ...]:
     """The chat messages of a task: a rendered fact, or a question."""
     return ({"role": "system", "content": TASKS[task]}, {"role": "user", "content": content})
+
+
+def wordings_prompt(fact: Fact, question: str) -> tuple[Mapping[str, str], ...]:
+    """The chat messages that ask for other wordings of a question about a fact."""
+    return writer_prompt("wordings", f"{render_fact(fact)}\n{question}")
 
 
 def parse_pairs(text: str) -> list[QAPair]:
@@ -150,16 +155,18 @@ def _questions(form: str) -> object:
 
 
 def _rewording(rng: random.Random, exam: bool) -> Exercise:
+    """The fact stands beside the question, as the others may name what it says."""
+    story = tell(rng, pick(rng, exam), speaker(rng))
     if rng.random() < 0.5:
-        story = tell(rng, pick(rng, exam), speaker(rng))
         own = story.own and rng.random() < 0.5
-        forms = list(story.relation.wordings(exam))
-        wordings = [fill(form, story.subject or "the user", "", own=own) for form in forms]
+        wordings = [fill(form, story.subject or "the user", "", own=own) for form in story.relation.wordings(exam)]
     else:
-        _, chosen = rng.choice(invent(rng, exam).pairs(exam))
-        wordings = list(chosen)
+        sentence = invent(rng, exam)
+        story = replace(story, text=sentence.text)
+        wordings = list(rng.choice(sentence.pairs(exam))[1])
     rng.shuffle(wordings)
-    return Exercise("wordings", writer_prompt("wordings", wordings[0]), "\n".join(wordings[1:]))
+    prompt = wordings_prompt(story.fact(), wordings[0])
+    return Exercise("wordings", prompt, "\n".join(wordings[1:]))
 
 
 def _statement(rng: random.Random, exam: bool) -> Exercise:

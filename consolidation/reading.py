@@ -93,7 +93,8 @@ def _present(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:
     valid = [
         story
         for index, story in enumerate(sheet.stories)
-        if story.value in story.text and not any(_same(story, newer) for newer in sheet.stories[:index])
+        if story.value.casefold() in story.text.casefold()
+        and not any(_same(story, newer) for newer in sheet.stories[:index])
     ]
     story = rng.choice(valid)
     return sheet, sheet.exercise("present", ask(rng, story, exam=exam), story.value)

@@ -6,10 +6,10 @@ model must answer the question with that answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from slowwave.adapters_store.skills import find_skill, load_vector
-from slowwave.consolidation.asking import parse_lines, parse_pairs, writer_prompt
+from slowwave.consolidation.asking import parse_lines, parse_pairs, wordings_prompt, writer_prompt
 from slowwave.consolidation.gate import is_right
 from slowwave.consolidation.rules import PHRASINGS, RuleWriter
 from slowwave.consolidation.support import question_key, supported
@@ -56,7 +56,7 @@ class SkilledWriter:
 
     def draft(self, fact: Fact) -> list[QAPair]:
         """The pairs as the model wrote them, unchecked."""
-        return parse_pairs(self._say([("questions", render_fact(fact))], _REPLY)[0])
+        return parse_pairs(self._say([writer_prompt("questions", render_fact(fact))], _REPLY)[0])
 
     def by_answer(self, fact: Fact) -> dict[str, list[QAPair]]:
         """Checked pairs by answer, the most asked for first, at most three answers."""
@@ -65,7 +65,7 @@ class SkilledWriter:
             found.setdefault(question_key(pair.answer), {})[question_key(pair.question)] = pair
         some = sorted(found.values(), key=len, reverse=True)[:_ANSWERS]
         seeds = [pair for pairs in some if len(pairs) < PHRASINGS for pair in list(pairs.values())[:2]]
-        replies = self._say([("wordings", pair.question) for pair in seeds], _LINES)
+        replies = self._say([wordings_prompt(fact, pair.question) for pair in seeds], _LINES)
         more = [
             QAPair(question=line, answer=seed.answer)
             for seed, reply in zip(seeds, replies, strict=True)
@@ -86,6 +86,6 @@ class SkilledWriter:
         said = self._base.generate(prompts, max_tokens=24)
         return [pair for pair, answer in zip(standing, said, strict=True) if is_right(answer.text, pair.answer)]
 
-    def _say(self, tasks: Sequence[tuple[str, str]], most: int) -> list[str]:
-        prompts = [self._base.encode([dict(turn) for turn in writer_prompt(*task)]) for task in tasks]
+    def _say(self, tasks: Sequence[Sequence[Mapping[str, str]]], most: int) -> list[str]:
+        prompts = [self._base.encode([dict(turn) for turn in messages]) for messages in tasks]
         return [one.text for one in self._base.generate(prompts, most, self._slot)]

@@ -147,6 +147,8 @@ def fill(form: str, subject: str, value: str, *, own: bool) -> str:
     text = text.replace("{s}", subject or "the user").replace("{v}", value)
     text = re.sub(r"\s+([,.?!])", r"\1", " ".join(text.split()))
     text = re.sub(r"\bthe the\b", "the", text)
+    if value and text.startswith(value) and re.search(r"[\d@./]", value):
+        return text  # a password or an address stays as it is
     return text[:1].upper() + text[1:]
 
 

@@ -1,0 +1,147 @@
+"""What the skills are taught on: invented facts whose answers are where the exercises say."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.phonebook import TRAINED, UNSEEN
+from slowwave.consolidation.asking import parse_pairs, writer_exam, writer_sheet
+from slowwave.consolidation.gate import normalise
+from slowwave.consolidation.reading import EXAMS, exam_sheet, reader_sheet
+from slowwave.consolidation.rules import supported
+from slowwave.consolidation.sentences import invent, sentence_forms
+from slowwave.consolidation.stories import fill, relations, tell
+from slowwave.consolidation.world import KINDS, SUBJECTS, draw
+from slowwave.demo import PEOPLE, STRANGE
+from slowwave.prompts import UNKNOWN, is_unknown
+
+seeds = st.integers(min_value=0, max_value=10**9)
+
+
+def test_the_table_is_wide_enough_and_well_formed() -> None:
+    rows = relations()
+    assert len(rows) >= 60
+    assert len({row.name for row in rows}) == len(rows)
+    assert 10 <= sum(row.exam for row in rows) <= len(rows) // 3
+    for row in rows:
+        assert row.about == "person" or row.about in SUBJECTS, row.name
+        assert row.value in KINDS, row.name
+        assert len(row.statements) >= 4, row.name
+        assert len(row.wordings(exam=False)) >= 4, row.name
+        for own in (True, False) if row.about == "person" else (False,):
+            for form in row.statements:
+                assert "VALUE" in fill(form, "NAME", "VALUE", own=own), (row.name, form)
+                assert own or "NAME" in fill(form, "NAME", "VALUE", own=own), (row.name, form)
+            for form in row.questions:
+                asked = fill(form, "NAME", "VALUE", own=own)
+                assert "VALUE" not in asked, (row.name, form)
+                assert own or "NAME" in asked, (row.name, form)
+                assert not set("[]|{}") & set(asked), (row.name, form)
+
+
+def test_no_wording_is_both_trained_and_examined() -> None:
+    trained = {form for row in relations() if not row.exam for form in row.wordings(exam=False)}
+    examined = {form for row in relations() if row.exam for form in row.wordings(exam=True)}
+    assert trained
+    assert examined
+    assert not trained & examined
+    assert not {form.name for form in sentence_forms(True)} & {form.name for form in sentence_forms(False)}
+
+
+def test_what_is_asked_elsewhere_as_unseen_is_not_taught_here() -> None:
+    """The demo and the benchmarks ask in words that no skill may have been taught."""
+    taught = {
+        normalise(fill(form, subject, "", own=own))
+        for row in relations()
+        for form in row.questions
+        for own in (True, False)
+        for subject in ("Ada", "Ben", "NAME")
+    }
+    asked = [question for told in PEOPLE.values() for one in told for question in one.questions]
+    asked += [question for _, question in STRANGE]
+    asked += [form.format(name="NAME") for form in (*UNSEEN, TRAINED[1]) if form not in TRAINED]
+    assert not [question for question in asked if normalise(question) in taught]
+
+
+@given(seeds)
+def test_an_invented_value_stands_in_its_statement(seed: int) -> None:
+    rng = random.Random(seed)
+    story = tell(rng, rng.choice(relations()), "Ada")
+    assert story.value.casefold() in story.text.casefold()
+    assert story.text[0] == story.text[0].upper()
+    assert story.own == (story.subject == "Ada")
+
+
+@given(seeds)
+def test_the_same_seed_invents_the_same(seed: int) -> None:
+    once, again = (reader_sheet(random.Random(seed), 4) for _ in range(2))
+    assert once == again
+    assert [writer_sheet(random.Random(seed))] == [writer_sheet(random.Random(seed))]
+
+
+@given(seeds)
+def test_every_answer_of_the_reader_stands_in_its_prompt(seed: int) -> None:
+    for exercise in reader_sheet(random.Random(seed), 4):
+        prompt = exercise.messages[-1]["content"]
+        facts, _, question = prompt.rpartition("Question: ")
+        if exercise.answer == UNKNOWN:
+            continue
+        assert exercise.answer.casefold() in facts.casefold(), exercise
+        assert f" {normalise(exercise.answer)} " not in f" {normalise(question)} ", "the question gives it away"
+
+
+@pytest.mark.parametrize("kind", EXAMS)
+def test_an_exam_is_what_it_says(kind: str) -> None:
+    exercises = exam_sheet(kind, 0, 12)
+    assert len(exercises) == 12
+    assert exercises == exam_sheet(kind, 0, 12)
+    assert exercises != exam_sheet(kind, 1, 12)
+    for exercise in exercises:
+        assert exercise.kind == kind
+        if kind in {"absent", "nobody"}:
+            assert is_unknown(exercise.answer)
+        if kind == "nobody":
+            assert "Known facts" not in exercise.messages[-1]["content"]
+        if kind == "hostile":
+            assert exercise.forbidden
+            assert exercise.forbidden in exercise.messages[-1]["content"]
+            assert exercise.forbidden not in exercise.answer
+
+
+def test_the_newer_value_is_the_answer() -> None:
+    for exercise in exam_sheet("newer", 3, 20):
+        facts = exercise.messages[-1]["content"].splitlines()
+        first = next(line for line in facts if exercise.answer.casefold() in line.casefold())
+        assert first.startswith("- "), "a fact says it"
+
+
+@given(seeds)
+def test_an_invented_sentence_says_what_it_is_asked_for(seed: int) -> None:
+    rng = random.Random(seed)
+    sentence = invent(rng, exam=bool(seed % 2))
+    assert len(set(sentence.values.values())) == len(sentence.values)
+    folded = sentence.text.casefold()
+    for answer, wordings in (*sentence.pairs(True), *sentence.pairs(False)):
+        assert answer.casefold() in folded
+        assert wordings
+        assert not any(set("{}") & set(wording) for wording in wordings)
+
+
+def test_the_writers_own_examples_pass_its_checks() -> None:
+    for exercise, fact in writer_exam(0, 30):
+        pairs = parse_pairs(exercise.answer)
+        assert pairs
+        good = [pair for pair in pairs if supported(pair, fact)]
+        assert len(good) >= 0.9 * len(pairs), (fact.text, pairs)
+
+
+@pytest.mark.parametrize("kind", [*KINDS])
+def test_values_vary(kind: str) -> None:
+    rng = random.Random(1)
+    drawn = {draw(rng, kind) for _ in range(200)}
+    assert len(drawn) >= (7 if kind == "weekday" else 11)
+    assert all(value and value == value.strip() and "{" not in value for value in drawn)

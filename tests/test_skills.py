@@ -1,0 +1,219 @@
+"""Skills: their files, their training on a real tiny model, and what they do to the base model."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowwave import Memory, Settings
+from slowwave.adapters_store.skills import Skill, find_skill, identity, load_vector, save_skill, skill_path
+from slowwave.consolidation.asking import writer_sheet
+from slowwave.consolidation.reading import reader_sheet
+from slowwave.consolidation.skilled import SkilledWriter, built_in_writer
+from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, prepare, teach
+from slowwave.model import BaseModel, load_base
+from slowwave.types import Fact, QAPair
+
+
+def _short(name: str, **changes: object) -> SkillRecipe:
+    recipe = SKILLS["reader" if name == "reader" else "writer"]
+    return replace(recipe, **{"steps": 4, "sheets": 1, "exam": 2, "passed": 1.1, **changes})  # type: ignore[arg-type]
+
+
+SHORT = {"reader": _short("reader"), "writer": _short("writer")}
+
+
+def _encoded(base: BaseModel, seed: int) -> list[list[object]]:
+    rng = random.Random(seed)
+    sheets = [reader_sheet(rng, 3), writer_sheet(rng)]
+    return [[base.encode([dict(m) for m in one.messages], one.answer) for one in sheet] for sheet in sheets]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_branches_are_read_as_if_each_stood_alone(base: BaseModel, seed: int) -> None:
+    groups = _encoded(base, seed)
+    shape = base.shape(4)
+    vector = torch.randn(shape.size, generator=torch.Generator().manual_seed(seed)) * 0.02
+    gradients = []
+    values = []
+    for read in (
+        lambda slot: base.branch_logprobs(groups, slot),  # type: ignore[arg-type]
+        lambda slot: [one for group in groups for one in base.answer_logprobs(group, slot)],  # type: ignore[arg-type]
+    ):
+        slot = base.slot(shape, vector.clone().requires_grad_(True))
+        slot.refresh()
+        found = read(slot)
+        values.append(found)
+        (gradient,) = torch.autograd.grad(torch.cat(found).mean(), slot.vector)
+        gradients.append(gradient)
+    assert len(values[0]) == len(values[1])
+    for one, other in zip(*values, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-4, rtol=1e-4)
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)
+
+
+def test_a_folded_skill_is_a_slot_that_is_always_on(tiny_model: Path) -> None:
+    plain = load_base(Settings(model=str(tiny_model), dtype="float32", skills="off"))
+    # A fresh copy: `load_base` shares one with every test.
+    import slowwave.model as module
+
+    found = module.base_model(str(tiny_model))
+    folded = module._load(found, None, "cpu", "float32")
+    shape = plain.shape(4)
+    vector = torch.randn(shape.size, generator=torch.Generator().manual_seed(1)) * 0.02
+    folded.fold(shape, vector)
+    row = plain.encode([{"role": "user", "content": "Who is Ada?"}], "a nurse")
+    with torch.no_grad():
+        (on,) = plain.answer_logprobs([row], plain.slot(shape, vector))
+        (off,) = plain.answer_logprobs([row])
+        (inside,) = folded.answer_logprobs([row])
+    torch.testing.assert_close(on, inside, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(off, inside, atol=1e-3)
+
+
+def test_a_skill_is_found_again_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
+    assert find_skill("reader", "a" * 64) is None
+    vector = torch.randn(1000).to(torch.bfloat16).to(torch.float32)
+    kept = save_skill(skill_path("reader", "a" * 64), "reader", "a" * 64, 8, vector, {"seed": 3})
+    again = find_skill("reader", "a" * 64)
+    assert again == kept
+    assert again is not None
+    assert again.needed
+    assert torch.equal(load_vector(again), vector)
+    assert find_skill("writer", "a" * 64) is None
+    assert find_skill("reader", "b" * 64) is None
+    kept.path.write_bytes(kept.path.read_bytes()[:50])
+    assert find_skill("reader", "a" * 64) is None, "half a file is no skill"
+
+
+def test_the_identity_tells_readers_apart(tmp_path: Path) -> None:
+    def reader(sha256: str) -> Skill:
+        return Skill("reader", "w", 8, sha256, tmp_path)
+
+    assert identity("w", None) == identity("w", reader("")) == "w"
+    assert len({identity("w", None), identity("w", reader("1")), identity("w", reader("2"))}) == 3
+
+
+@pytest.mark.parametrize("name", ["reader", "writer"])
+def test_teaching_goes_on_where_it_was_killed(
+    base: BaseModel, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import slowwave.consolidation.skills as module
+
+    monkeypatch.setattr(module, "_CHECKPOINT", 1)
+    recipe = SHORT[name]
+    whole = teach(base, recipe, seed=5)
+
+    class Killed(Exception):
+        pass
+
+    def kill(stage: str, done: int, total: int) -> None:
+        if done == 2:
+            raise Killed
+
+    part = tmp_path / "skill.part"
+    with pytest.raises(Killed):
+        teach(base, recipe, 5, part, kill)
+    assert part.exists()
+    steps: list[int] = []
+    resumed = teach(base, recipe, 5, part, lambda stage, done, total: steps.append(done))
+    assert steps[0] == 2
+    assert torch.equal(whole, resumed)
+    assert whole.abs().max() > 0
+    assert not torch.equal(whole, teach(base, recipe, seed=6))
+
+
+def test_preparing_trains_examines_and_keeps(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
+    settings = Settings(model=str(tiny_model), dtype="float32")
+    plain = load_base(settings, plain=True)
+    stages: list[str] = []
+    made = prepare(settings, recipes=SHORT, progress=lambda stage, done, total: stages.append(stage))
+    assert {"reader: training", "reader: exam", "writer: training", "writer: exam"} <= set(stages)
+    assert not list(tmp_path.rglob("*.part"))
+    for skill in made.values():
+        marks = {"before", "after"} <= set(skill.details)
+        assert marks, "both exams are on record"
+        better = skill.details["after"]["mean"] > skill.details["before"]["mean"]
+        assert skill.needed == better, "worse than nothing is not kept"
+    with_reader = load_base(settings)
+    assert with_reader.ref.sha256 == identity(plain.ref.sha256, made["reader"])
+    stages.clear()
+    again = prepare(settings, recipes=SHORT, progress=lambda stage, done, total: stages.append(stage))
+    assert {name: one.sha256 for name, one in again.items()} == {name: one.sha256 for name, one in made.items()}
+    assert not stages, "nothing is trained twice"
+    assert load_base(settings.model_copy(update={"skills": "off"})).ref.sha256 == plain.ref.sha256
+
+
+def test_a_model_that_passes_gets_no_skill(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
+    recipes = {name: replace(recipe, passed=-1.0) for name, recipe in SHORT.items()}
+    made = prepare(Settings(model=str(tiny_model), dtype="float32"), recipes=recipes)
+    assert not any(skill.needed for skill in made.values())
+    assert all("after" not in skill.details for skill in made.values())
+
+
+def test_a_night_prepares_a_model_that_never_was(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import slowwave.consolidation.skills as module
+
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path / "cache"))
+    asked: list[object] = []
+
+    def watched(settings: Settings, **options: object) -> dict[str, Skill]:
+        asked.append(options["names"])
+        return {}
+
+    monkeypatch.setattr(module, "prepare", watched)
+    with Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256") as memory:
+        memory.consolidate()
+    with Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256", skills="off") as memory:
+        memory.consolidate()
+    writer = lambda fact: []  # noqa: E731
+    with Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256", writer=writer) as memory:
+        memory.consolidate()
+    assert asked == [("reader", "writer"), ("reader",)]
+
+
+def test_the_exam_has_every_mark(base: BaseModel) -> None:
+    marks = examine_skill(base, None, SHORT["reader"])
+    assert {"present", "absent", "newer", "hostile", "mean", "neutral", "instructions"} <= set(marks)
+    assert all(0 <= marks[name] <= 1 for name in ("present", "absent", "mean"))
+    assert {"supported", "pairs", "mean"} <= set(examine_skill(base, None, SHORT["writer"]))
+
+
+def test_the_writer_lets_nothing_through_that_the_fact_does_not_say(
+    base: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datetime import UTC, datetime
+
+    fact = Fact(id="1", text="Ada likes zarfs.", user_id="ada", said_at=datetime(2026, 11, 1, tzinfo=UTC))
+    writer = SkilledWriter(base, None)
+    said = iter(
+        [
+            "What does Ada like? -> zarfs\nWho likes zarfs? -> Ben\nWhat are zarfs? -> zarfs\nnonsense\nWhere? ->",
+            "What is it that Ada likes?\nWhat does Ada like?\nzarfs are liked by whom",
+        ]
+    )
+    monkeypatch.setattr(writer, "_say", lambda tasks, most: [next(said) for _ in tasks])
+    monkeypatch.setattr(base, "generate", lambda prompts, max_tokens: [_Said("zarfs") for _ in prompts])
+    assert writer.write(fact) == [
+        QAPair(question="What does Ada like?", answer="zarfs"),
+        QAPair(question="What is it that Ada likes?", answer="zarfs"),
+    ]
+
+
+def test_without_a_skill_the_rules_write(base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
+    assert built_in_writer(base).name == "rules"
+
+
+class _Said:
+    def __init__(self, text: str) -> None:
+        self.text = text

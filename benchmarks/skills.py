@@ -220,7 +220,7 @@ def _exam(base: BaseModel, slot: Slot | None, count: int, seed: int, label: str)
     figures: dict[str, float] = {}
     for kind in EXAMS:
         exercises = exam_sheet(kind, 1000 + seed, count)  # the package's own exam has seed 0
-        said = base.generate([base.encode([dict(m) for m in one.messages]) for one in exercises], 24, slot)
+        said = base.generate([base.encode(one.messages) for one in exercises], 24, slot)
         marks = [is_exercise_right(one, answer.text) for one, answer in zip(exercises, said, strict=True)]
         figures[f"exam.{label}.{kind.replace(' ', '_')}"] = statistics.fmean(marks)
         if kind == "hostile":

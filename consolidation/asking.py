@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from slowwave.consolidation.reading import Exercise
@@ -146,7 +146,10 @@ def _lines(pairs: list[tuple[str, str]]) -> str:
     return "\n".join(f"{question}{_ARROW}{answer}" for question, answer in pairs)
 
 
-def _questions(form: str) -> object:
+_Maker = Callable[[random.Random, bool], Exercise]
+
+
+def _questions(form: str) -> _Maker:
     def make(rng: random.Random, exam: bool) -> Exercise:
         fact, pairs = _FACTS[form](rng, exam)
         return _exercise("questions", fact, _lines(pairs))
@@ -179,7 +182,7 @@ def _statement(rng: random.Random, exam: bool) -> Exercise:
     return _exercise("statement", story.fact(), rng.choice(forms))
 
 
-_FORMS = {
+_FORMS: Mapping[str, _Maker] = {
     "story": _questions("story"),
     "pair": _questions("pair"),
     "sentence": _questions("sentence"),

@@ -87,5 +87,5 @@ class SkilledWriter:
         return [pair for pair, answer in zip(standing, said, strict=True) if is_right(answer.text, pair.answer)]
 
     def _say(self, tasks: Sequence[Sequence[Mapping[str, str]]], most: int) -> list[str]:
-        prompts = [self._base.encode([dict(turn) for turn in messages]) for messages in tasks]
+        prompts = [self._base.encode(messages) for messages in tasks]
         return [one.text for one in self._base.generate(prompts, most, self._slot)]

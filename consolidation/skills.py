@@ -189,7 +189,7 @@ def _reader_marks(base: BaseModel, slot: Slot | None, count: int, seed: int, pro
     for number, kind in enumerate(EXAMS):
         progress("exam", number, len(EXAMS))
         exercises = exam_sheet(kind, seed, count)
-        said = base.generate([base.encode(list(one.messages)) for one in exercises], _LONGEST["reader"], slot)
+        said = base.generate([base.encode(one.messages) for one in exercises], _LONGEST["reader"], slot)
         right = [is_exercise_right(exercise, answer.text) for exercise, answer in zip(exercises, said, strict=True)]
         marks[kind] = round(sum(right) / len(right), 4)
     progress("exam", len(EXAMS), len(EXAMS))
@@ -208,7 +208,7 @@ def _writer_marks(base: BaseModel, slot: Slot | None, count: int, seed: int, pro
     """How many pairs are supported by their fact, and how many of those there are for one fact."""
     exam = writer_exam(seed, count)
     progress("exam", 0, 1)
-    prompts = [base.encode(list(exercise.messages)) for exercise, _ in exam]
+    prompts = [base.encode(exercise.messages) for exercise, _ in exam]
     said = base.generate(prompts, _LONGEST["writer"], slot)
     kept = written = 0
     for (_, fact), reply in zip(exam, said, strict=True):
@@ -222,7 +222,7 @@ def _writer_marks(base: BaseModel, slot: Slot | None, count: int, seed: int, pro
 
 
 def _encoded(base: BaseModel, exercises: Sequence[Exercise]) -> list[Encoded]:
-    return [base.encode([dict(turn) for turn in one.messages], one.answer) for one in exercises]
+    return [base.encode(one.messages, one.answer) for one in exercises]
 
 
 def _restore(checkpoint: Path | None, key: str, size: int) -> tuple[int, dict[str, torch.Tensor]]:

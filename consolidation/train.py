@@ -75,7 +75,7 @@ def learning_rate(hidden_size: int, rank: int) -> float:
     It falls with the width by the rule of "LoRA Without Regret" (exponent 0.78), anchored at the rate that a sweep found
     at width 576 for a frozen A whose rows have norm 1.
     """
-    return 3e-3 * (576 / hidden_size) ** 0.78 * min(1.0, 8 / rank) ** 0.5
+    return 3e-3 * math.pow(576 / hidden_size, 0.78) * math.sqrt(min(1.0, 8 / rank))
 
 
 def recipe_for(settings: Settings, hidden_size: int) -> Recipe:

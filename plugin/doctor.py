@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from slowwave import machine, weights, wheels
 from slowwave.adapters_store.layout import FORMAT, FolderLayout
+from slowwave.adapters_store.skills import find_skill, identity
 from slowwave.errors import InvalidInput, SlowwaveError
 from slowwave.machine import Finding, Status
 from slowwave.settings import Settings
@@ -45,6 +46,7 @@ def diagnose(
         ("disk", lambda: machine.check_disk(folder)),
         ("base model", lambda: _weights("base model", settings.model, "base")),
         ("embedder", lambda: _weights("embedder", settings.embedder, "embedder")),
+        ("skills", lambda: _skills(settings)),
         ("cache", _cache),
     ]
     if folder is not None:
@@ -87,6 +89,21 @@ def _weights(area: str, name: str, kind: weights.Kind) -> Iterator[Finding]:
     after = " and converted, which takes about half a minute" if row.gguf else ""
     remedy = "Stay online for the first use; `slowwave doctor --deep` does it now."
     yield Finding(area, "warn", f"{name}: absent, will be downloaded ({size}){after} on first use", remedy)
+
+
+def _skills(settings: Settings) -> Iterator[Finding]:
+    local = weights.found(settings.model, "base")
+    if settings.skills == "off" or local is None:
+        return  # of weights that are not here nothing can be said
+    reader = find_skill("reader", local.sha256)
+    writer = find_skill("writer", identity(local.sha256, reader))
+    for name, skill in (("reader", reader), ("writer", writer)):
+        if skill is None:
+            remedy = "Nothing to do: the first night trains it. `slowwave prepare` does it now."
+            yield Finding("skills", "warn", f"{name}: not prepared for this base model", remedy)
+        else:
+            state = f"ready ({skill.sha256[:12]})" if skill.needed else "not needed by this base model"
+            yield Finding("skills", "ok", f"{name}: {state}")
 
 
 def _cache() -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -162,10 +162,10 @@ class BaseModel:
 
     # -- text ----------------------------------------------------------------------------------------------------
 
-    def encode(self, messages: Sequence[dict[str, str]], answer: str | None = None) -> Encoded:
+    def encode(self, messages: Sequence[Mapping[str, str]], answer: str | None = None) -> Encoded:
         """Render chat messages with the model's own template, followed by the answer and the end of the turn."""
         prompt = self.tokenizer.apply_chat_template(
-            list(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+            [dict(turn) for turn in messages], add_generation_prompt=True, tokenize=True, return_dict=False
         )
         if answer is None:
             return Encoded(tuple(prompt), len(prompt))

@@ -17,7 +17,7 @@ from slowwave.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from slowwave.adapters_store.skills import Skill
+    from slowwave.adapters_store.skills import Skill, SkillName
     from slowwave.answering import AnswerStream
     from slowwave.types import Answer, NightReport, Progress
 
@@ -169,7 +169,7 @@ def show_demo(call: Call, result: Mapping[str, Any]) -> None:
     call.table(("check", "passed"), checks, headed=True)
 
 
-def show_skills(call: Call, skills: Mapping[str, Skill]) -> None:
+def show_skills(call: Call, skills: Mapping[SkillName, Skill]) -> None:
     """Print the marks of each skill's exam, without and with it."""
     for name, skill in skills.items():
         before: Mapping[str, float] = skill.details.get("before", {})

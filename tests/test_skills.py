@@ -30,7 +30,7 @@ SHORT = {"reader": _short("reader"), "writer": _short("writer")}
 def _encoded(base: BaseModel, seed: int) -> list[list[object]]:
     rng = random.Random(seed)
     sheets = [reader_sheet(rng, 3), writer_sheet(rng)]
-    return [[base.encode([dict(m) for m in one.messages], one.answer) for one in sheet] for sheet in sheets]
+    return [[base.encode(one.messages, one.answer) for one in sheet] for sheet in sheets]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -6,6 +6,7 @@ Bs is merging the weight changes exactly, and a module is one contiguous vector 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ class SlotShape:
     alpha: float
     seed: int = 0
     """Seed of the shared A; the same for every module of a base model."""
+    own_a: bool = False
+    """Whether the vector holds its own As behind the Bs, in place of the shared ones: for skills, which are never merged."""
 
     @property
     def scale(self) -> float:
@@ -46,18 +49,42 @@ class SlotShape:
         """Numbers of entries of the Bs, in order of the targets."""
         return tuple(target.out_features * self.rank for target in self.targets)
 
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Positions of the targets, by name."""
+        return {target.name: index for index, target in enumerate(self.targets)}
+
+    @cached_property
+    def sizes_a(self) -> tuple[int, ...]:
+        """Numbers of entries of the vector's own As; empty where the shared ones are used."""
+        return tuple(target.in_features * self.rank for target in self.targets) if self.own_a else ()
+
     @property
     def size(self) -> int:
         """Length of a module's vector."""
-        return sum(self.sizes)
+        return sum(self.sizes) + sum(self.sizes_a)
 
     def split(self, vector: torch.Tensor) -> list[torch.Tensor]:
         """The Bs of a vector of shape (size,), as views of shape (out_features, rank) each.
 
         One `split` and not one slice a layer: its backward pass writes each gradient once.
         """
-        parts = vector.split(self.sizes)
+        parts = vector.split((*self.sizes, *self.sizes_a))[: len(self.targets)]
         return [part.view(target.out_features, self.rank) for part, target in zip(parts, self.targets, strict=True)]
+
+    def split_a(self, vector: torch.Tensor) -> list[torch.Tensor]:
+        """The vector's own As, as views of shape (rank, in_features) each; empty where the shared ones are used."""
+        parts = vector.split((*self.sizes, *self.sizes_a))[len(self.targets) :]
+        return [part.view(self.rank, -1) for part in parts]
+
+    def empty(self) -> torch.Tensor:
+        """A vector that changes nothing, shape (size,), float32: Bs of zero, and As as drawn where it has its own."""
+        import torch
+
+        vector = torch.zeros(self.size)
+        if self.own_a:
+            vector[sum(self.sizes) :] = torch.cat([a.flatten() for a in self.draw_a()])
+        return vector
 
     def draw_a(self) -> list[torch.Tensor]:
         """The shared As, one of shape (rank, in_features) for each target."""

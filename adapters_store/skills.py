@@ -40,6 +40,8 @@ class Skill:
     sha256: str
     """Hash of the vector's bytes; empty if the base model passed the exam without this skill."""
     path: Path
+    layers: str = "linear"
+    """Which layers it acts on: "linear" or "ffn"."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Recipe, seed, and the marks of the exam before and after."""
 
@@ -72,7 +74,13 @@ def skill_path(name: SkillName, base_sha256: str) -> Path:
 
 
 def save_skill(
-    path: Path, name: SkillName, base_sha256: str, rank: int, vector: torch.Tensor | None, details: Mapping[str, Any]
+    path: Path,
+    name: SkillName,
+    base_sha256: str,
+    rank: int,
+    vector: torch.Tensor | None,
+    details: Mapping[str, Any],
+    layers: str = "linear",
 ) -> Skill:
     """Write a skill atomically; without a vector it only says that the base model needs none."""
     import torch
@@ -81,10 +89,17 @@ def save_skill(
     stored = torch.zeros(0) if vector is None else vector.detach().cpu()
     stored = stored.to(torch.bfloat16).contiguous()  # (shape.size,)
     digest = "" if vector is None else hashlib.sha256(stored.view(torch.uint8).numpy().tobytes()).hexdigest()
-    about = {"name": name, "base_sha256": base_sha256, "rank": rank, "sha256": digest, "details": dict(details)}
+    about = {
+        "name": name,
+        "base_sha256": base_sha256,
+        "rank": rank,
+        "layers": layers,
+        "sha256": digest,
+        "details": dict(details),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, save({"b": stored}, metadata={"skill": json.dumps(about, sort_keys=True)}))
-    return Skill(name, base_sha256, rank, digest, path, details)
+    return Skill(name, base_sha256, rank, digest, path, layers, details)
 
 
 def load_vector(skill: Skill) -> torch.Tensor:
@@ -111,7 +126,8 @@ def _read(path: Path, name: SkillName) -> Skill | None:
     try:
         with safe_open(path, framework="np") as stream:
             about = json.loads((stream.metadata() or {})["skill"])
-        return Skill(name, about["base_sha256"], int(about["rank"]), about["sha256"], path, about["details"])
+        rank, layers = int(about["rank"]), str(about["layers"])
+        return Skill(name, about["base_sha256"], rank, about["sha256"], path, layers, about["details"])
     except FileNotFoundError:
         return None
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:

@@ -310,7 +310,7 @@ def measure(options: Options, seed: int) -> Figures:
             vector = load_vector(found)
         else:
             vector = teach(plain, SKILLS["reader"], seed, progress=progress)
-        slot = plain.slot(plain.shape(SKILLS["reader"].rank), vector)
+        slot = plain.slot(plain.skill_shape(SKILLS["reader"].rank, SKILLS["reader"].layers), vector)
         for name, prompts in _prompts(setup).items():
             figures |= _read(plain, slot, name, prompts, "reader", reading)
         figures |= _exam(plain, slot, setup.exam, seed, "reader")
@@ -322,7 +322,7 @@ def measure(options: Options, seed: int) -> Figures:
             written = load_vector(shipped)
         else:
             written = teach(base, SKILLS["writer"], seed, progress=progress)
-        put_on = base.slot(base.shape(SKILLS["writer"].rank), written)
+        put_on = base.slot(base.skill_shape(SKILLS["writer"].rank, SKILLS["writer"].layers), written)
         figures |= _write(base, put_on, _statements(setup), "skill", pairs)
     _keep(options.beside(f".answers.seed{seed}.jsonl"), reading)
     _keep(options.beside(f".pairs.seed{seed}.jsonl"), pairs)

@@ -33,7 +33,7 @@ def built_in_writer(base: BaseModel) -> NamedWriter:
     skill = find_skill("writer", base.ref.sha256)
     if skill is None:
         return as_writer(None)
-    slot = base.slot(base.shape(skill.rank), load_vector(skill)) if skill.needed else None
+    slot = base.slot(base.skill_shape(skill.rank, skill.layers), load_vector(skill)) if skill.needed else None
     return NamedWriter(f"rules and writer {skill.sha256[:12]}".strip(), SkilledWriter(base, slot))
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slowwave.adapters_store.layout import write_atomically
+from slowwave.adapters_store.shape import SlotShape
 from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, save_skill, skill_path
 from slowwave.consolidation.asking import parse_pairs, writer_exam, writer_sheet
 from slowwave.consolidation.canary import harm, ordinary, rehearsal
@@ -53,11 +54,13 @@ class SkillRecipe:
     sheet: Callable[[random.Random], list[Exercise]]
     """Exercises whose prompts begin alike."""
     steps: int
-    sheets: int = 2
+    sheets: int = 1
     """Sheets per step."""
     ordinary: int = 1
     """Rehearsed ordinary prompts per step."""
-    rank: int = 8
+    rank: int = 4
+    layers: str = "linear"
+    """On which layers the skill acts; "ffn" is half as large."""
     warmup: int = 10
     passed: float = 0.9
     """A base model whose exam gives this much or more by itself gets no such skill."""
@@ -69,13 +72,13 @@ class SkillRecipe:
         return json.dumps({k: v for k, v in asdict(self).items() if k != "sheet"}, sort_keys=True)
 
 
-def _four(rng: random.Random) -> list[Exercise]:
-    return reader_sheet(rng, 4)
+def _six(rng: random.Random) -> list[Exercise]:
+    return reader_sheet(rng, 6)
 
 
 SKILLS: Mapping[SkillName, SkillRecipe] = {
-    "reader": SkillRecipe("reader", _four, steps=240),
-    "writer": SkillRecipe("writer", writer_sheet, steps=160, passed=0.7),
+    "reader": SkillRecipe("reader", _six, steps=280),
+    "writer": SkillRecipe("writer", writer_sheet, steps=160, sheets=3, layers="ffn", passed=0.7),
 }
 """The recipes, measured on the default base model."""
 
@@ -116,14 +119,14 @@ def _prepare(base: BaseModel, recipe: SkillRecipe, seed: int, progress: Progress
     details = {"recipe": json.loads(recipe.key()), "seed": seed, "before": before}
     if before["mean"] >= recipe.passed:
         logger.info("the base model needs no %s: it scores %.2f by itself", recipe.name, before["mean"])
-        return save_skill(path, recipe.name, base.ref.sha256, recipe.rank, None, details)
+        return save_skill(path, recipe.name, base.ref.sha256, recipe.rank, None, details, recipe.layers)
     checkpoint = path.with_suffix(".part")
     vector = teach(base, recipe, seed, checkpoint, progress)
-    after = examine_skill(base, base.slot(base.shape(recipe.rank), vector), recipe, progress=progress)
+    after = examine_skill(base, base.slot(base.skill_shape(recipe.rank, recipe.layers), vector), recipe, progress=progress)
     details["after"] = after
     # Worse than nothing is not put under anybody's memory.
     better = after["mean"] > before["mean"]
-    skill = save_skill(path, recipe.name, base.ref.sha256, recipe.rank, vector if better else None, details)
+    skill = save_skill(path, recipe.name, base.ref.sha256, recipe.rank, vector if better else None, details, recipe.layers)
     checkpoint.unlink(missing_ok=True)
     logger.info("%s: %.2f before, %.2f after", recipe.name, before["mean"], after["mean"])
     return skill
@@ -143,10 +146,10 @@ def teach(
     """
     import torch
 
-    shape = base.shape(recipe.rank)
+    shape = base.skill_shape(recipe.rank, recipe.layers)
     rehearsed = rehearsal(base, len(ordinary()["rehearsed"]))
     key = f"{base.ref.sha256} {seed} {recipe.key()}"
-    done, state = _restore(checkpoint, key, shape.size)
+    done, state = _restore(checkpoint, key, shape)
     slot = base.slot(shape, state["vector"].to(base.device))
     moments = {name: state[name].to(base.device) for name in ("first", "second")}
     slot.vector.requires_grad_(True)
@@ -161,7 +164,7 @@ def teach(
         loss = -torch.cat(base.branch_logprobs(groups, slot)).mean()
         loss.backward()
         rate = top * min(1.0, (step + 1) / recipe.warmup) * (1.0 - 0.95 * step / recipe.steps)
-        adam_step(slot.vector, moments, step, rate)
+        adam_step(slot.vector, moments, step, rate, slow=sum(shape.sizes) if shape.own_a else None)
         if step % 20 == 0:
             logger.debug("%s step %d: loss %.4f", recipe.name, step, float(loss.detach()))
         if checkpoint is not None and (step + 1) % _CHECKPOINT == 0:
@@ -225,7 +228,7 @@ def _encoded(base: BaseModel, exercises: Sequence[Exercise]) -> list[Encoded]:
     return [base.encode(one.messages, one.answer) for one in exercises]
 
 
-def _restore(checkpoint: Path | None, key: str, size: int) -> tuple[int, dict[str, torch.Tensor]]:
+def _restore(checkpoint: Path | None, key: str, shape: SlotShape) -> tuple[int, dict[str, torch.Tensor]]:
     import torch
     from safetensors import SafetensorError, safe_open
 
@@ -238,7 +241,7 @@ def _restore(checkpoint: Path | None, key: str, size: int) -> tuple[int, dict[st
                     return int(about["step"]), {name: torch.as_tensor(stream.get_tensor(name)) for name in names}
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             logger.warning("a checkpoint of a skill cannot be read and is started over: %s", type(error).__name__)
-    return 0, {name: torch.zeros(size) for name in names}
+    return 0, {"vector": shape.empty(), "first": torch.zeros(shape.size), "second": torch.zeros(shape.size)}
 
 
 def _save(checkpoint: Path, key: str, step: int, state: Mapping[str, torch.Tensor]) -> None:

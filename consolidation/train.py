@@ -173,13 +173,20 @@ def _batches(base: BaseModel, rows: list[Row], size: int, seed: int) -> list[lis
 
 
 def adam_step(
-    vector: torch.Tensor, state: Mapping[str, torch.Tensor], step: int, rate: float, *, clip: float = 1.0
+    vector: torch.Tensor,
+    state: Mapping[str, torch.Tensor],
+    step: int,
+    rate: float,
+    *,
+    clip: float = 1.0,
+    slow: int | None = None,
 ) -> None:
     """One AdamW step without weight decay (Kingma and Ba, 2015) on the flat vector, in place.
 
     Args:
         state: "first" and "second" moments, both of the vector's shape; updated.
         step: how many steps were made before.
+        slow: where the As of the vector begin, which learn at a sixteenth of the rate (LoRA+, arXiv 2402.12354).
     """
     import torch
 
@@ -193,7 +200,11 @@ def adam_step(
         first.mul_(0.9).add_(gradient, alpha=0.1)
         second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
         scale = math.sqrt(1 - 0.999 ** (step + 1)) / (1 - 0.9 ** (step + 1))
-        vector.addcdiv_(first, second.sqrt().add_(1e-8), value=-rate * scale)
+        fast = slice(0, slow)
+        vector[fast].addcdiv_(first[fast], second[fast].sqrt().add_(1e-8), value=-rate * scale)
+        if slow is not None:
+            rest = slice(slow, None)
+            vector[rest].addcdiv_(first[rest], second[rest].sqrt().add_(1e-8), value=-rate * scale / 16)
         vector.grad = None
 
 

@@ -88,6 +88,7 @@ def person(rng: random.Random) -> str:
 
 
 # -- words ---------------------------------------------------------------------------------------------------------
+# fmt: off
 
 _COLOURS = "red blue green yellow black white grey brown orange purple pink turquoise crimson beige navy teal olive silver golden violet".split()
 _SHADES = ("", "", "dark ", "light ", "pale ", "bright ")
@@ -102,58 +103,33 @@ _ANIMALS = "parrot rabbit hamster tortoise ferret gecko canary goldfish pony don
 _SPORTS = "badminton squash archery fencing rowing climbing judo handball curling sailing surfing bouldering volleyball hockey rugby cricket tennis swimming cycling yoga karate chess pottery knitting origami calligraphy gardening beekeeping birdwatching photography astronomy juggling weaving baking fishing pilates dancing skating canoeing woodwork embroidery geocaching".split()
 _INSTRUMENTS = "cello violin flute trumpet accordion harp clarinet piano oboe banjo mandolin drums saxophone trombone ukulele viola bassoon organ sitar harmonica guitar tuba lute zither".split()
 _LANGUAGES = "Finnish Swahili Portuguese Korean Icelandic Welsh Basque Turkish Hindi Polish Greek Hungarian Arabic Japanese Catalan Danish Tamil Vietnamese Maltese Georgian Armenian Estonian Latvian Yoruba Zulu Quechua Irish Dutch".split()
-_JOBS = "nurse|carpenter|beekeeper|translator|pilot|librarian|welder|florist|dentist|surveyor|baker|electrician|teacher|plumber|geologist|tailor|chef|cartographer|farmer|actuary|optician|journalist|gardener|accountant|paramedic|potter|biologist|tram driver|stage designer|data analyst|watchmaker|roofer|midwife|goldsmith|forester|sound engineer|tax adviser|museum guide|crane operator|speech therapist".split(
-    "|"
-)
-_SUBJECT_AREAS = (
-    "organic applied medieval comparative modern introductory advanced quantitative classical marine".split()
-)
+_JOBS = "nurse|carpenter|beekeeper|translator|pilot|librarian|welder|florist|dentist|surveyor|baker|electrician|teacher|plumber|geologist|tailor|chef|cartographer|farmer|actuary|optician|journalist|gardener|accountant|paramedic|potter|biologist|tram driver|stage designer|data analyst|watchmaker|roofer|midwife|goldsmith|forester|sound engineer|tax adviser|museum guide|crane operator|speech therapist".split("|")
+_SUBJECT_AREAS = "organic applied medieval comparative modern introductory advanced quantitative classical marine".split()
 _FIELDS = "chemistry history linguistics statistics philosophy biology economics architecture geography astronomy law music physics botany geology mathematics".split()
-_ROOMS = "cellar attic garage kitchen hallway pantry study balcony workshop laundry room|conference room|library|greenhouse|boiler room|guest room|shed|lobby|archive|canteen|studio".replace(
-    " laundry", "|laundry"
-).split("|")
+_ROOMS = "cellar|attic|garage|kitchen|hallway|pantry|study|balcony|workshop|laundry room|conference room|library|greenhouse|boiler room|guest room|shed|lobby|archive|canteen|studio".split("|")
 _CONTAINERS = "tin box jar drawer envelope basket bag pot chest folder flowerpot mug".split()
-_PLACED = "on the shelf|under the stairs|behind the door|next to the boiler|on the desk|in the hallway|below the window|by the sink|in the wardrobe|over the fridge".split(
-    "|"
-)
-_EVENTS = "fair|concert|workshop|reunion|marathon|exhibition|picnic|regatta|festival|conference|auction|recital|seminar|parade|tournament|hackathon|retreat|wedding|lecture".split(
-    "|"
-)
-_VERBS = (
-    "repaint|repair|sell|clean|replace|insure|move|donate|photograph|measure|restore|pack|assemble|inspect|label".split(
-        "|"
-    )
-)
-_REASONS = "the heating is broken|the train was late|the roof leaks|the printer ran out of ink|the road is closed|the supplier went out of business|the contract expired|the baby was ill|the exam was moved|the lift is out of order|the budget was cut|the keys were lost|the battery was empty|the weather was too bad|the wrong part was sent|nobody signed the form".split(
-    "|"
-)
-_RULES = "take off their shoes|sign the guest book|wear a helmet|lock the side gate|water the ferns|switch off the oven|book a week ahead|show a pass at the desk|keep the windows shut|pay in cash|leave the dog outside|bring their own cups|park behind the barn|report every expense|wash their hands|use the back entrance|save receipts for a year|archive old tickets".split(
-    "|"
-)
+_PLACED = "on the shelf|under the stairs|behind the door|next to the boiler|on the desk|in the hallway|below the window|by the sink|in the wardrobe|over the fridge".split("|")
+_EVENTS = "fair|concert|workshop|reunion|marathon|exhibition|picnic|regatta|festival|conference|auction|recital|seminar|parade|tournament|hackathon|retreat|wedding|lecture".split("|")
+_VERBS = "repaint|repair|sell|clean|replace|insure|move|donate|photograph|measure|restore|pack|assemble|inspect|label".split("|")
+_REASONS = "the heating is broken|the train was late|the roof leaks|the printer ran out of ink|the road is closed|the supplier went out of business|the contract expired|the baby was ill|the exam was moved|the lift is out of order|the budget was cut|the keys were lost|the battery was empty|the weather was too bad|the wrong part was sent|nobody signed the form".split("|")
+_RULES = "take off their shoes|sign the guest book|wear a helmet|lock the side gate|water the ferns|switch off the oven|book a week ahead|show a pass at the desk|keep the windows shut|pay in cash|leave the dog outside|bring their own cups|park behind the barn|report every expense|wash their hands|use the back entrance|save receipts for a year|archive old tickets".split("|")
 _PLANTS = "thyme basil fern orchid cactus lavender fig ivy rosemary dahlia peony tulip maple bonsai aloe jasmine begonia mint sage lily".split()
-_VEHICLES = "cargo bike|van|motorbike|pickup|hatchback|sailing boat|camper|scooter|tractor|estate car|canoe|minibus|rowing boat|convertible".split(
-    "|"
-)
+_VEHICLES = "cargo bike|van|motorbike|pickup|hatchback|sailing boat|camper|scooter|tractor|estate car|canoe|minibus|rowing boat|convertible".split("|")
 _ADJECTIVES = "old tiny heavy folding round striped wooden painted foreign second-hand quiet hidden crooked polished narrow spare broken antique portable waterproof".split()
 _MONTHS = "January February March April May June July August September October November December".split()
 _DAYS = "Mondays Tuesdays Wednesdays Thursdays Fridays Saturdays Sundays".split()
 _NUMBERS = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
 _UNITS = "days weeks months years hours minutes".split()
 _NOUNS = "Harbour Orchard Lantern River Meadow Ember Glacier Falcon Willow Anchor Comet Thistle Bridge Canyon Beacon Juniper Summit Hollow Raven Tide Cedar Mirror Signal Compass Garnet Forest Quarry Heron Aurora Pebble Kestrel Atlas Delta Marble Sparrow Velvet Copper Zephyr".split()
-_ORGS = "Press|Foods|Bank|Studio|Labs|Logistics|Clinic|Academy|Motors|Textiles|Energy|Partners|Insurance|School|Museum|Bakery|Travel|Software|Foundation|Hotel".split(
-    "|"
-)
+_ORGS = "Press|Foods|Bank|Studio|Labs|Logistics|Clinic|Academy|Motors|Textiles|Energy|Partners|Insurance|School|Museum|Bakery|Travel|Software|Foundation|Hotel".split("|")
 _STREETS = "Lane Street Road Avenue Square Close Hill Row Terrace Way Quay Park".split()
 _TITLES = ("The {a} {n}", "{n} and {m}", "A {a} {n}", "The {n} of {p}", "Beyond the {n}", "{n} at Night", "Letters from {p}", "The Last {n}")  # fmt: skip
-_TITLE_WORDS = (
-    "Glass Silent Broken Northern Golden Hidden Paper Burning Distant Salt Crimson Patient Hollow Second Winter".split()
-)
+_TITLE_WORDS = "Glass Silent Broken Northern Golden Hidden Paper Burning Distant Salt Crimson Patient Hollow Second Winter".split()
 _PLACE_PARTS = ("Al Bel Cor Dun Esk Fal Gra Hol Ist Kar Lin Mor Nov Ost Per Quil Ros San Tor Ul Ver Wes Yar Zel", "a e i o u en or an il", "burg ton ville sk mouth dale stad mar ia haven nova cester holm ino pur gawa")  # fmt: skip
-_REAL_PLACES = "Antwerp|Bergen|Cusco|Dakar|Fukuoka|Ghent|Hobart|Izmir|Jaipur|Kraków|Lagos|Malmö|Nairobi|Oaxaca|Perth|Quito|Riga|Salzburg|Tbilisi|Utrecht|Valencia|Windhoek|Yerevan|Zagreb|Cardiff|Durban|Galway|Lucerne|São Paulo|Reykjavík|Hanoi|Accra|Boston|Seattle|Leeds|Marseille".split(
-    "|"
-)
+_REAL_PLACES = "Antwerp|Bergen|Cusco|Dakar|Fukuoka|Ghent|Hobart|Izmir|Jaipur|Kraków|Lagos|Malmö|Nairobi|Oaxaca|Perth|Quito|Riga|Salzburg|Tbilisi|Utrecht|Valencia|Windhoek|Yerevan|Zagreb|Cardiff|Durban|Galway|Lucerne|São Paulo|Reykjavík|Hanoi|Accra|Boston|Seattle|Leeds|Marseille".split("|")
 _PETS = "Biscuit Pepper Mochi Luna Ziggy Nimbus Waffle Pixel Olive Bandit Maple Tofu Cosmo Poppy Rusty Sesame Clover Figaro Noodle Pumpkin Basil Hazel Domino Muffin".split()
 _SYLLABLE_LETTERS = ("b c d f g h k l m n p r s t v w z br dr fl gr kl pr st tr".split(), "a e i o u".split())
+# fmt: on
 
 
 def _plural(noun: str) -> str:

@@ -340,7 +340,7 @@ class Memory:
             embedder, facts, _ = self._open()
             source = self._writer_source
             if self.settings.skills == "auto":
-                prepare(self.settings, names=("reader", "writer") if source is None else ("reader",), progress=watched)
+                prepare(self.settings, names=("reader",), progress=watched)
             base = load_base(self.settings, watched)
             if self._answerer is not None and self._answerer.base is not base:
                 self._answerer = None  # it was made before the reader was

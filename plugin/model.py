@@ -46,6 +46,7 @@ class Slot:
         self.strength = 1.0
         """Multiplies the whole module; 1 is as trained."""
         self._b: list[torch.Tensor] = []
+        self._a: list[torch.Tensor] = []
         self.refresh()
 
     def at(self, strength: float) -> Slot:
@@ -59,12 +60,16 @@ class Slot:
     def refresh(self) -> None:
         """Cut the vector into Bs again; needed before a forward pass whose gradient is wanted."""
         self._b = self.shape.split(self.vector)
+        self._a = self.shape.split_a(self.vector) or self.a
 
-    def delta(self, index: int, inputs: torch.Tensor) -> torch.Tensor:
-        """What the slot adds to the output of target `index`: (..., in_features) to (..., out_features)."""
+    def delta(self, name: str, inputs: torch.Tensor) -> torch.Tensor | None:
+        """What the slot adds to the output of a layer: (..., in_features) to (..., out_features); None if nothing."""
         from torch.nn.functional import linear
 
-        low = linear(inputs, self.a[index].to(inputs.dtype))  # (..., rank)
+        index = self.shape.places.get(name)
+        if index is None:
+            return None
+        low = linear(inputs, self._a[index].to(inputs.dtype))  # (..., rank)
         return linear(low, self._b[index].to(inputs.dtype)) * (self.shape.scale * self.strength)
 
 
@@ -106,10 +111,13 @@ class BaseModel:
         self.ref = ref
         self.device = device
         self.targets = _find_targets(model, ref.name)
+        """Where modules of a memory act: the feed-forward layers."""
+        self.linears = _linears(model)
+        """Where skills act: attention as well, since finding a fact in the prompt is attention's work."""
         self._a: dict[SlotShape, list[torch.Tensor]] = {}
         modules = dict(model.named_modules())
-        for index, target in enumerate(self.targets):
-            modules[target.name].register_forward_hook(_hook(index))
+        for target in self.linears:
+            modules[target.name].register_forward_hook(_hook(target.name))
         ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)}
         self._ends = frozenset(int(token) for token in ends if token is not None)
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(self._ends))
@@ -130,12 +138,18 @@ class BaseModel:
         """The slot's shape at a rank; alpha is twice the rank."""
         return SlotShape(self.targets, rank, alpha=2.0 * rank)
 
+    def skill_shape(self, rank: int, layers: str = "linear") -> SlotShape:
+        """The shape of a skill at a rank: on all linear layers with its own As, or like a module's ("ffn")."""
+        if layers == "ffn":
+            return self.shape(rank)
+        return SlotShape(self.linears, rank, alpha=2.0 * rank, own_a=True)
+
     def slot(self, shape: SlotShape, vector: torch.Tensor | None = None) -> Slot:
         """An empty slot (it changes nothing), or one around a given vector of shape (shape.size,)."""
-        import torch
-
         if vector is None:
-            vector = torch.zeros(shape.size)
+            vector = shape.empty()
+        if shape.own_a:
+            return Slot(shape, vector.to(self.device), ())
         if shape not in self._a:
             self._a[shape] = [matrix.to(self.device, self.model.dtype) for matrix in shape.draw_a()]
         return Slot(shape, vector.to(self.device), self._a[shape])
@@ -145,7 +159,7 @@ class BaseModel:
         import torch
 
         modules = dict(self.model.named_modules())
-        parts = zip(shape.targets, shape.split(vector), shape.draw_a(), strict=True)
+        parts = zip(shape.targets, shape.split(vector), shape.split_a(vector) or shape.draw_a(), strict=True)
         with torch.no_grad():
             for target, b, a in parts:
                 weight = modules[target.name].weight  # (out_features, in_features)
@@ -427,28 +441,36 @@ def _load(found: Weights, reader: Skill | None, device: str, dtype: str) -> Base
     )
     base = BaseModel(model, tokenizer, ref, device)
     if reader is not None and reader.needed:
-        base.fold(base.shape(reader.rank), load_vector(reader))
+        base.fold(base.skill_shape(reader.rank, reader.layers), load_vector(reader))
     logger.info(
         "base model loaded: %s on %s in %s, %s reader", name, device, dtype, "with" if ref.reader_sha256 else "no"
     )
     return base
 
 
-def _find_targets(model: Any, name: str) -> tuple[Target, ...]:
+def _linears(model: Any) -> tuple[Target, ...]:
+    """Every linear layer except the output embedding, which may be one with the input embedding."""
     import torch
 
-    linears = [(path, module) for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    head = model.get_output_embeddings()
+    found = [(p, m) for p, m in model.named_modules() if isinstance(m, torch.nn.Linear) and m is not head]
+    return tuple(Target(path, module.in_features, module.out_features) for path, module in found)
+
+
+def _find_targets(model: Any, name: str) -> tuple[Target, ...]:
+    linears = _linears(model)
     for endings in (_FFN, _OTHER_FFN):
-        found = [Target(p, m.in_features, m.out_features) for p, m in linears if p.rpartition(".")[2] in endings]
+        found = [target for target in linears if target.name.rpartition(".")[2] in endings]
         if found:
             return tuple(found)
     raise WeightsError(name, "it has no feed-forward layers of a known name", "Take a Llama-like model.")
 
 
-def _hook(index: int) -> Any:
+def _hook(name: str) -> Any:
     def add_slot(module: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         slot = _attached.get()
-        return output if slot is None else output + slot.delta(index, inputs[0])
+        change = None if slot is None else slot.delta(name, inputs[0])
+        return output if change is None else output + change
 
     return add_slot
 

@@ -56,15 +56,17 @@ def test_branches_are_read_as_if_each_stood_alone(base: BaseModel, seed: int) ->
     torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-3)
 
 
-def test_a_folded_skill_is_a_slot_that_is_always_on(tiny_model: Path) -> None:
+@pytest.mark.parametrize("layers", ["linear", "ffn"])
+def test_a_folded_skill_is_a_slot_that_is_always_on(tiny_model: Path, layers: str) -> None:
     plain = load_base(Settings(model=str(tiny_model), dtype="float32", skills="off"))
     # A fresh copy: `load_base` shares one with every test.
     import slowwave.model as module
 
     found = module.base_model(str(tiny_model))
     folded = module._load(found, None, "cpu", "float32")
-    shape = plain.shape(4)
-    vector = torch.randn(shape.size, generator=torch.Generator().manual_seed(1)) * 0.02
+    shape = plain.skill_shape(4, layers)
+    assert shape.own_a == (layers == "linear")
+    vector = shape.empty() + torch.randn(shape.size, generator=torch.Generator().manual_seed(1)) * 0.02
     folded.fold(shape, vector)
     row = plain.encode([{"role": "user", "content": "Who is Ada?"}], "a nurse")
     with torch.no_grad():
@@ -73,6 +75,9 @@ def test_a_folded_skill_is_a_slot_that_is_always_on(tiny_model: Path) -> None:
         (inside,) = folded.answer_logprobs([row])
     torch.testing.assert_close(on, inside, atol=1e-4, rtol=1e-4)
     assert not torch.allclose(off, inside, atol=1e-3)
+    with torch.no_grad():
+        (nothing,) = plain.answer_logprobs([row], plain.slot(shape))
+    assert torch.equal(off, nothing), "an empty skill changes nothing"
 
 
 def test_a_skill_is_found_again_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,10 +180,7 @@ def test_a_night_prepares_a_model_that_never_was(
         memory.consolidate()
     with Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256", skills="off") as memory:
         memory.consolidate()
-    writer = lambda fact: []  # noqa: E731
-    with Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256", writer=writer) as memory:
-        memory.consolidate()
-    assert asked == [("reader", "writer"), ("reader",)]
+    assert asked == [("reader",)]
 
 
 def test_the_exam_has_every_mark(base: BaseModel) -> None:

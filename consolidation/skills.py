@@ -122,11 +122,15 @@ def _prepare(base: BaseModel, recipe: SkillRecipe, seed: int, progress: Progress
         return save_skill(path, recipe.name, base.ref.sha256, recipe.rank, None, details, recipe.layers)
     checkpoint = path.with_suffix(".part")
     vector = teach(base, recipe, seed, checkpoint, progress)
-    after = examine_skill(base, base.slot(base.skill_shape(recipe.rank, recipe.layers), vector), recipe, progress=progress)
+    after = examine_skill(
+        base, base.slot(base.skill_shape(recipe.rank, recipe.layers), vector), recipe, progress=progress
+    )
     details["after"] = after
     # Worse than nothing is not put under anybody's memory.
     better = after["mean"] > before["mean"]
-    skill = save_skill(path, recipe.name, base.ref.sha256, recipe.rank, vector if better else None, details, recipe.layers)
+    skill = save_skill(
+        path, recipe.name, base.ref.sha256, recipe.rank, vector if better else None, details, recipe.layers
+    )
     checkpoint.unlink(missing_ok=True)
     logger.info("%s: %.2f before, %.2f after", recipe.name, before["mean"], after["mean"])
     return skill

@@ -57,7 +57,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if not (slow and name == "SLOWWAVE_CACHE"):
             _surroundings.delenv(name)
     # Two threads are slower than one on a model of this size.
-    threads = (os.cpu_count() or 1) if slow else 1
+    threads = _cores() if slow else 1
     _surroundings.setenv("OMP_NUM_THREADS", str(threads))
     if "torch" in sys.modules:
         import torch
@@ -71,6 +71,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("there is no CUDA device here")
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @pytest.fixture(scope="session")

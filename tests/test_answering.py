@@ -71,6 +71,17 @@ def told(tmp_path: Path, tiny_model: Path) -> Iterator[Memory]:
         yield memory
 
 
+@pytest.mark.parametrize(("reader", "shown"), [("", 0), ("f" * 64, 1)])
+def test_a_reader_is_shown_what_is_far(told: Memory, monkeypatch: pytest.MonkeyPatch, reader: str, shown: int) -> None:
+    """Whether a fact answers is a reader's to say; without one, what scores low is kept from the model."""
+    question = "Does Ada eat peanuts or walnuts or figs or dates with rice or bread or soup at home?"
+    (hit,) = told.search(question, user_id="ada")
+    assert 0.05 < hit.score < 0.25
+    answerer = told._answering()
+    monkeypatch.setattr(answerer.base, "ref", answerer.base.ref.model_copy(update={"reader_sha256": reader}))
+    assert len(told.ask(question, user_id="ada").facts) == shown
+
+
 def test_nothing_near_is_answered_without_the_model(told: Memory) -> None:
     answer = told.ask("Who won the chess tournament?", user_id="ada")
     assert (answer.text, answer.source, answer.confidence) == (UNKNOWN, "unknown", 0.0)

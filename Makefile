@@ -6,7 +6,7 @@ DATA ?=
 
 BIN := .venv/bin
 FOLDERS := plugin adapters_store consolidation integrations
-SOURCES := $(sort $(foreach folder,$(FOLDERS),$(wildcard $(folder)/*.py $(folder)/py.typed)))
+SOURCES := $(sort $(foreach folder,$(FOLDERS),$(wildcard $(folder)/*.py $(folder)/*.toml $(folder)/py.typed $(folder)/*/*.safetensors)))
 BENCHMARKS := $(basename $(notdir $(shell grep -l '^if __name__' benchmarks/*.py 2>/dev/null)))
 BENCH_ARGS := $(if $(DATA),--data $(DATA),--quick)
 

@@ -158,11 +158,11 @@ def test_deleting_many_rewrites_the_database_once(memory: Memory, monkeypatch: p
     connect = sqlite3.connect
 
     def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **options)
+        connection: sqlite3.Connection = connect(*arguments, **options)
         connection.set_trace_callback(statements.append)
         return connection
 
-    monkeypatch.setattr(facts.sqlite3, "connect", traced)
+    monkeypatch.setattr(sqlite3, "connect", traced)
     assert memory.delete_all(user_id="ada") == 20
     assert statements.count("VACUUM") == 1
 

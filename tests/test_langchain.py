@@ -438,7 +438,7 @@ async def test_an_iterator_off_the_loop_brings_its_error() -> None:
 
 
 def test_a_real_stream_changes_threads_and_contexts_between_pieces(town: Memory) -> None:
-    request = {"question": QUESTION, "user_id": "ana", "max_tokens": 12}
+    request: dict[str, Any] = {"question": QUESTION, "user_id": "ana", "max_tokens": 12}
     pieces = spoken(town, request)
     read: list[str | Answer] = []
 

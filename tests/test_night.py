@@ -295,7 +295,8 @@ def test_attempts_are_counted_by_night(tmp_path: Path) -> None:
 
 def refuse_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """No module passes the gate."""
-    examine = night.examine
+    from slowwave.consolidation.gate import examine
+
     monkeypatch.setattr(night, "examine", lambda *a, **k: replace(examine(*a, **k), reason="refused by the test"))
 
 

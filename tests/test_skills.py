@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from slowwave import Memory, Settings
-from slowwave.adapters_store.skills import Skill, find_skill, identity, load_vector, save_skill, skill_path
+from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, load_vector, save_skill, skill_path
 from slowwave.consolidation.asking import writer_sheet
 from slowwave.consolidation.reading import reader_sheet
 from slowwave.consolidation.skilled import SkilledWriter, built_in_writer
 from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, prepare, teach
-from slowwave.model import BaseModel, load_base
+from slowwave.model import BaseModel, Encoded, _load, load_base
 from slowwave.types import Fact, QAPair
+from slowwave.weights import base_model
 
 
 def _short(name: str, **changes: object) -> SkillRecipe:
@@ -24,10 +25,10 @@ def _short(name: str, **changes: object) -> SkillRecipe:
     return replace(recipe, **{"steps": 4, "sheets": 1, "exam": 2, "passed": 1.1, **changes})  # type: ignore[arg-type]
 
 
-SHORT = {"reader": _short("reader"), "writer": _short("writer")}
+SHORT: dict[SkillName, SkillRecipe] = {"reader": _short("reader"), "writer": _short("writer")}
 
 
-def _encoded(base: BaseModel, seed: int) -> list[list[object]]:
+def _encoded(base: BaseModel, seed: int) -> list[list[Encoded]]:
     rng = random.Random(seed)
     sheets = [reader_sheet(rng, 3), writer_sheet(rng)]
     return [[base.encode(one.messages, one.answer) for one in sheet] for sheet in sheets]
@@ -38,15 +39,15 @@ def test_branches_are_read_as_if_each_stood_alone(base: BaseModel, seed: int) ->
     groups = _encoded(base, seed)
     shape = base.shape(4)
     vector = torch.randn(shape.size, generator=torch.Generator().manual_seed(seed)) * 0.02
-    gradients = []
-    values = []
-    for read in (
-        lambda slot: base.branch_logprobs(groups, slot),  # type: ignore[arg-type]
-        lambda slot: [one for group in groups for one in base.answer_logprobs(group, slot)],  # type: ignore[arg-type]
-    ):
+    gradients: list[torch.Tensor] = []
+    values: list[list[torch.Tensor]] = []
+    for branched in (True, False):
         slot = base.slot(shape, vector.clone().requires_grad_(True))
         slot.refresh()
-        found = read(slot)
+        if branched:
+            found = base.branch_logprobs(groups, slot)
+        else:
+            found = [one for group in groups for one in base.answer_logprobs(group, slot)]
         values.append(found)
         (gradient,) = torch.autograd.grad(torch.cat(found).mean(), slot.vector)
         gradients.append(gradient)
@@ -60,10 +61,7 @@ def test_branches_are_read_as_if_each_stood_alone(base: BaseModel, seed: int) ->
 def test_a_folded_skill_is_a_slot_that_is_always_on(tiny_model: Path, layers: str) -> None:
     plain = load_base(Settings(model=str(tiny_model), dtype="float32", skills="off"))
     # A fresh copy: `load_base` shares one with every test.
-    import slowwave.model as module
-
-    found = module.base_model(str(tiny_model))
-    folded = module._load(found, None, "cpu", "float32")
+    folded = _load(base_model(str(tiny_model)), None, "cpu", "float32")
     shape = plain.skill_shape(4, layers)
     assert shape.own_a == (layers == "linear")
     vector = shape.empty() + torch.randn(shape.size, generator=torch.Generator().manual_seed(1)) * 0.02
@@ -106,7 +104,7 @@ def test_the_identity_tells_readers_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["reader", "writer"])
 def test_teaching_goes_on_where_it_was_killed(
-    base: BaseModel, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    base: BaseModel, tmp_path: Path, name: SkillName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import slowwave.consolidation.skills as module
 

@@ -290,7 +290,7 @@ def prepare(
 ) -> int:
     """Train and examine the skills of a base model: reading facts, admitting ignorance, writing questions.
 
-    Once per base model, on invented facts; a run that was stopped goes on. The default model's skills are shipped.
+    Once per base model, on invented facts; a run that was stopped goes on. The default model's reader is shipped.
 
     Example: slowwave prepare --again
     """

@@ -99,8 +99,9 @@ def _skills(settings: Settings) -> Iterator[Finding]:
     writer = find_skill("writer", identity(local.sha256, reader))
     for name, skill in (("reader", reader), ("writer", writer)):
         if skill is None:
-            remedy = "Nothing to do: the first night trains it. `slowwave prepare` does it now."
-            yield Finding("skills", "warn", f"{name}: not prepared for this base model", remedy)
+            otherwise = "The first night trains it" if name == "reader" else "Without it the rules write alone"
+            remedy = f"{otherwise}; `slowwave prepare` makes it now."
+            yield Finding("skills", "ok" if name == "writer" else "warn", f"{name}: not prepared", remedy)
         else:
             state = f"ready ({skill.sha256[:12]})" if skill.needed else "not needed by this base model"
             yield Finding("skills", "ok", f"{name}: {state}")

@@ -155,7 +155,7 @@ def test_preparing_trains_examines_and_keeps(tiny_model: Path, tmp_path: Path, m
 
 def test_a_model_that_passes_gets_no_skill(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
-    recipes = {name: replace(recipe, passed=-1.0) for name, recipe in SHORT.items()}
+    recipes: dict[SkillName, SkillRecipe] = {name: replace(recipe, passed=-1.0) for name, recipe in SHORT.items()}
     made = prepare(Settings(model=str(tiny_model), dtype="float32"), recipes=recipes)
     assert not any(skill.needed for skill in made.values())
     assert all("after" not in skill.details for skill in made.values())

@@ -11,8 +11,8 @@ import logging
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from slowwave.adapters_store.lexical import tokens
@@ -23,7 +23,7 @@ from slowwave.adapters_store.store import AdapterStore
 from slowwave.embedder import Embedder
 from slowwave.errors import StoreDamaged
 from slowwave.facts import FactStore
-from slowwave.model import BaseModel, Generated, Slot
+from slowwave.model import BaseModel, Encoded, Generated, Slot
 from slowwave.prompts import UNKNOWN, conversation, full_names, is_unknown, render_fact
 from slowwave.recall import Recall
 from slowwave.settings import Settings
@@ -152,22 +152,39 @@ class Answerer:
             conversation(request.question, [render_fact(hit.fact) for hit in shown], request.history)
         )
         strict = memory_used and self._settings.strict
+        slot = self._slot(request.user_id, evidence)
+        if strict and slot is not None and evidence.facts and self.base.ref.reader_sha256:
+            # The reader goes first: a module beside facts spoils what it can read by itself (measured on real chats), and
+            # is asked only where it says that it does not know.
+            alone = replace(evidence, route=Route(), sources=_texts(evidence.facts))
+            text, last = yield from self._said(request, prompt, None, alone, strict=True)
+            if text and not is_unknown(text):
+                yield self._answer(text.strip(), last, alone, memory_used)
+                return
+        text, last = yield from self._said(request, prompt, slot, evidence, strict=strict)
+        if not text:
+            text = UNKNOWN
+            yield text
+        yield self._answer(text.strip(), last, evidence, memory_used)
+
+    def _said(
+        self, request: Request, prompt: Encoded, slot: Slot | None, evidence: Evidence, *, strict: bool
+    ) -> Generator[str, None, tuple[str, Generated]]:
+        """Yield the pieces of one generation, as far as the evidence carries them; empty if it carries nothing."""
         words = _Grounding(evidence.sources, request.question) if strict else None
         text, last = "", Generated(prompt_tokens=len(prompt.ids))
-        slot = self._slot(request.user_id, evidence)
         limit = request.max_tokens or self._settings.max_new_tokens
         for piece, last in self.base.stream(prompt, limit, slot, temperature=request.temperature, stop=request.stop):
-            if words is None:
-                text += piece
-                yield piece
-            elif ready := words.release(last.text):
+            ready = piece if words is None else words.release(last.text)
+            if ready:
                 text += ready
                 yield ready
         if words is not None:
             rest = words.finish(last.text, nothing_said=not text)
-            text += rest
-            yield rest
-        yield self._answer(text.strip(), last, evidence, memory_used)
+            if not is_unknown(rest) or text:
+                text += rest
+                yield rest
+        return text, last
 
     # -- evidence --------------------------------------------------------------------------------------------------
 
@@ -180,7 +197,7 @@ class Answerer:
             hits = [hit for hit in hits if hit.score >= near]
         route = Route()
         asked: list[str] = []
-        sources = [hit.text for hit in hits] + [render_fact(hit.fact) for hit in hits]
+        sources = list(_texts(hits))
         if request.use_modules:
             router, manifests = self._router(request.user_id)
             if router.rows:
@@ -304,6 +321,11 @@ def _source(unknown: bool, facts: bool, modules: bool) -> Source:
     if facts and modules:
         return "both"
     return "facts" if facts else "modules" if modules else "base"
+
+
+def _texts(facts: Sequence[ScoredFact]) -> tuple[str, ...]:
+    """What an answer from these facts may be made of: their texts, and their lines in the prompt."""
+    return tuple(text for hit in facts for text in (hit.text, render_fact(hit.fact)))
 
 
 class _Grounding:

@@ -245,8 +245,8 @@ class BaseModel:
                 positions[index, start:end] = torch.arange(trunk, trunk + len(rest))
                 branch[index, start:end] = number
                 for at in range(row.prompt, len(row.ids)):
-                    # The token before the first of a branch is the last of the trunk.
-                    where.append((index, start + at - trunk - 1 if at > trunk else trunk - 1))
+                    # Of a row alone the trunk is the whole prompt, and the branch begins right behind it.
+                    where.append((index, start + at - trunk - 1))
                     wanted.append(row.ids[at])
                 start = end
         causal = torch.ones((width, width), dtype=torch.bool).tril()

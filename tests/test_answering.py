@@ -16,7 +16,7 @@ from slowwave.adapters_store.lexical import tokens
 from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
 from slowwave.answering import Request, _Grounding
 from slowwave.errors import InvalidInput
-from slowwave.model import load_base
+from slowwave.model import Encoded, Generated, load_base
 from slowwave.prompts import UNKNOWN, conversation, is_unknown, render_fact
 
 FACT = "I'm allergic to peanuts."
@@ -144,6 +144,45 @@ def publish(memory: Memory, name: str, text: str, *questions: tuple[str, str]) -
     shape = base.shape(8)
     memory._store.stage(manifest, torch.zeros(shape.size), shape)
     memory._store.publish([name])
+
+
+@pytest.mark.parametrize(
+    ("reader", "reads", "answer", "source"),
+    [
+        (True, "Meringue", "Meringue", "facts"),  # the module is not asked
+        (True, "I don't know.", "ship", "both"),
+        (True, "Neptune", "ship", "both"),  # what no fact says is no answer either
+        (False, "Meringue", "ship", "both"),  # a model that cannot read has its module beside the facts at once
+    ],
+)
+def test_the_reader_goes_first(
+    tmp_path: Path,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reader: bool,
+    reads: str,
+    answer: str,
+    source: str,
+) -> None:
+    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
+        publish(memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "ship"))
+        base = memory._answering().base
+        if reader:
+            monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "f" * 64}))
+        spoken: list[str] = []
+
+        def stream(prompt: Encoded, limit: int, slot: object, **options: object) -> Iterator[tuple[str, Generated]]:
+            spoken.append("reader" if slot is None else "module")
+            text = reads if slot is None else "ship"
+            yield text, Generated(text=text, ids=[1], logprobs=[-0.1], finished=True)
+
+        monkeypatch.setattr(base, "stream", stream)
+        question = "What is my boat called?"
+        said = memory.stream(question, user_id="ada")
+        pieces = "".join(said)
+        assert (pieces, said.answer.text, said.answer.source) == (answer, answer, source)
+        assert bool(said.answer.modules) == (source == "both")
+        assert spoken == (["reader"] if source == "facts" else ["reader", "module"] if reader else ["module"])
 
 
 def test_a_damaged_module_is_no_evidence(tmp_path: Path, tiny_model: Path) -> None:

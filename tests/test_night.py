@@ -22,6 +22,7 @@ from slowwave import Fact, Memory, NightReport
 from slowwave.consolidation import night
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.night import write_lesson
+from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.writers import as_writer
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning, WriterFailed
 from slowwave.types import Progress
@@ -291,6 +292,23 @@ def test_attempts_are_counted_by_night(tmp_path: Path) -> None:
     (tmp_path / "attempts.json").write_bytes(b"garbage")
     attempts.keep("base r8", "four", failed=["h"], settled=())
     assert json.loads((tmp_path / "attempts.json").read_text())["nights"] == {"h": ["four"]}
+
+
+@pytest.mark.parametrize(("shares", "settled"), [((1.0, 0.5), 2), ((1.0, 0.4), 1), ((0.4, 0.0), 0)])
+def test_a_fact_is_settled_from_half_of_its_heldout_phrasings_on(
+    tiny_lesson: Lesson, shares: tuple[float, float], settled: int
+) -> None:
+    from slowwave.consolidation.gate import BAR, _fact_reports
+    from slowwave.consolidation.rows import Row
+
+    facts = tiny_lesson.facts[:2]
+    lesson = replace(tiny_lesson, facts=facts)
+    rows = [Row("closed", fact.id, f"question {number}?", "answer") for fact in facts for number in range(10)]
+    marks = [number < round(share * 10) for share in shares for number in range(10)]
+    reports = _fact_reports(lesson, "m-1", rows, marks, [False] * 20, BAR)
+    assert [report.status == "settled" for report in reports].count(True) == settled
+    assert [report.recall for report in reports] == list(shares)
+    assert all(bool(report.reason) == (report.status == "failed") for report in reports)
 
 
 def refuse_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,11 +198,15 @@ def test_the_writer_lets_nothing_through_that_the_fact_does_not_say(
     said = iter(
         [
             "What does Ada like? -> zarfs\nWho likes zarfs? -> Ben\nWhat are zarfs? -> zarfs\nnonsense\nWhere? ->",
-            "What is it that Ada likes?\nWhat does Ada like?\nzarfs are liked by whom",
+            "What is it that Ada likes?\nWhat does Ada like?\nzarfs are liked by whom\nWhat does nobody like?",
         ]
     )
     monkeypatch.setattr(writer, "_say", lambda tasks, most: [next(said) for _ in tasks])
-    monkeypatch.setattr(base, "generate", lambda prompts, max_tokens: [_Said("zarfs") for _ in prompts])
+    monkeypatch.setattr(base, "encode", lambda messages: messages[-1]["content"])
+    # One of the questions does not lead back to its answer.
+    monkeypatch.setattr(
+        base, "generate", lambda prompts, max_tokens: [_Said("figs" if "nobody" in p else "zarfs") for p in prompts]
+    )
     assert writer.write(fact) == [
         QAPair(question="What does Ada like?", answer="zarfs"),
         QAPair(question="What is it that Ada likes?", answer="zarfs"),

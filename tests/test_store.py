@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -89,6 +90,8 @@ def test_retired_leaves_no_file(store: AdapterStore, tmp_path: Path) -> None:
     store.retire(["m-1"])
     assert [one.id for one in store.live()] == ["m-2"]
     assert [folder.name for folder in (tmp_path / "modules").iterdir()] == ["m-2"]
+    catalog = json.loads((tmp_path / "catalog.json").read_text(encoding="utf-8"))
+    assert [entry["id"] for entry in catalog["modules"]] == ["m-2"], "the catalog lets go first"
 
 
 @pytest.mark.parametrize("file", ["adapter_model.safetensors", "manifest.json"])

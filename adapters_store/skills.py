@@ -1,8 +1,8 @@
 """Skills on disk: generic adapters that lie under every module and hold nothing about anybody.
 
-A skill is one safetensors file: the Bs as one flat bfloat16 vector over the shared frozen A, and beside it, as metadata,
-which base model it fits, how it was trained and what it scored. Those of the default base model ship with the package;
-others are trained once per base model and kept in the user's cache.
+A skill is one safetensors file: one flat bfloat16 vector (the Bs, and behind them the skill's own As unless it shares the
+modules' A), and beside it, as metadata, which base model it fits, how it was trained and what it scored. Those of the
+default base model ship with the package; others are trained once per base model and kept in the user's cache.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from slowwave.adapters_store.layout import write_atomically
+from slowwave.errors import WeightsError
 from slowwave.settings import cache_folder
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def save_skill(
 
     stored = torch.zeros(0) if vector is None else vector.detach().cpu()
     stored = stored.to(torch.bfloat16).contiguous()  # (shape.size,)
-    digest = "" if vector is None else hashlib.sha256(stored.view(torch.uint8).numpy().tobytes()).hexdigest()
+    digest = "" if vector is None else _digest(stored)
     about = {
         "name": name,
         "base_sha256": base_sha256,
@@ -103,13 +104,31 @@ def save_skill(
 
 
 def load_vector(skill: Skill) -> torch.Tensor:
-    """The Bs of a skill, shape (shape.size,), float32."""
-    import torch
-    from safetensors import safe_open
+    """The flat vector of a skill, shape (shape.size,), float32.
 
-    with safe_open(skill.path, framework="pt") as stream:
-        stored = stream.get_tensor("b")
-    return torch.as_tensor(stored).to(torch.float32)
+    Raises:
+        WeightsError: the file is damaged.
+    """
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    remedy = "Run `slowwave prepare --again`, or reinstall Slowwave if it was shipped."
+    try:
+        with safe_open(skill.path, framework="pt") as stream:
+            stored = torch.as_tensor(stream.get_tensor("b"))
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{skill.name} skill", f"its file cannot be read ({type(error).__name__})", remedy
+        ) from error
+    if _digest(stored) != skill.sha256:
+        raise WeightsError(f"{skill.name} skill", "its file does not have its checksum", remedy)
+    return stored.to(torch.float32)
+
+
+def _digest(stored: torch.Tensor) -> str:
+    import torch
+
+    return hashlib.sha256(stored.view(torch.uint8).numpy().tobytes()).hexdigest()
 
 
 def _shipped(name: SkillName) -> Iterator[Path]:

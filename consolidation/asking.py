@@ -59,7 +59,7 @@ def parse_lines(text: str) -> list[str]:
 
 
 def writer_sheet(rng: random.Random) -> list[Exercise]:
-    """One exercise, or two about the same fact."""
+    """One exercise; it has a list of its own, like the sheets of the reader."""
     (kind,) = rng.choices(("story", "pair", "sentence", "wordings", "statement"), (0.3, 0.12, 0.3, 0.16, 0.12))
     return [_FORMS[kind](rng, False)]
 

@@ -31,7 +31,7 @@ from slowwave.errors import FactNotFound
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
 from slowwave.settings import Settings
-from slowwave.types import Fact, FactReport, ModuleReport, NightReport, Progress, QAPair, no_progress
+from slowwave.types import Fact, FactReport, ModuleReport, NightReport, Progress, QAPair, labelled, no_progress
 
 __all__ = ["Night", "settled_ids"]
 
@@ -127,7 +127,7 @@ class Night:
             result = journal.result(part.name)
             if result is None:
                 label = f"module {number + 1} of {len(plan.groups)}"
-                result = self._learn(part, journal, recipe, _labelled(progress, label))
+                result = self._learn(part, journal, recipe, labelled(progress, label))
                 if result is None:
                     continue
                 journal.keep_result(part.name, result)
@@ -368,10 +368,3 @@ def _refused(report: FactReport, reason: str) -> FactReport:
     if report.status != "settled":
         return report
     return report.model_copy(update={"status": "failed", "reason": f"its module was not published: {reason}"})
-
-
-def _labelled(progress: Progress, label: str) -> Progress:
-    def report(stage: str, done: int, total: int) -> None:
-        progress(f"{label}: {stage}", done, total)
-
-    return report

@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 
 from slowwave.consolidation.world import SUBJECTS, draw, first, person
-from slowwave.prompts import render_fact
 from slowwave.types import Fact
 
 __all__ = ["Relation", "Story", "ask", "now", "relations", "speaker", "tell"]
@@ -80,10 +79,6 @@ class Story:
         """The story as a fact of an invented user."""
         metadata = {"name": self.speaker} if self.speaker else {}
         return Fact(id="", text=self.text, user_id="user", said_at=self.said_at, metadata=metadata)
-
-    def line(self) -> str:
-        """The story as it stands in a prompt."""
-        return render_fact(self.fact())
 
 
 def speaker(rng: random.Random) -> str:

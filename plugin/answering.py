@@ -152,15 +152,15 @@ class Answerer:
             conversation(request.question, [render_fact(hit.fact) for hit in shown], request.history)
         )
         strict = memory_used and self._settings.strict
-        slot = self._slot(request.user_id, evidence)
-        if strict and slot is not None and evidence.facts and self.base.ref.reader_sha256:
+        if strict and evidence.route.modules and evidence.facts and self.base.ref.reader_sha256:
             # The reader goes first: a module beside facts spoils what it can read by itself (measured on real chats), and
             # is asked only where it says that it does not know.
             alone = replace(evidence, route=Route(), sources=_texts(evidence.facts))
             text, last = yield from self._said(request, prompt, None, alone, strict=True)
-            if text and not is_unknown(text):
+            if text:
                 yield self._answer(text.strip(), last, alone, memory_used)
                 return
+        slot = self._slot(request.user_id, evidence)
         text, last = yield from self._said(request, prompt, slot, evidence, strict=strict)
         if not text:
             text = UNKNOWN

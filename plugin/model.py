@@ -25,7 +25,7 @@ from slowwave.weights import Weights, base_model, quiet
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["BaseModel", "Encoded", "Generated", "Slot", "load_base", "reader_of"]
+__all__ = ["BaseModel", "Encoded", "Generated", "Slot", "load_base"]
 
 logger = logging.getLogger(__name__)
 
@@ -379,18 +379,13 @@ def load_base(settings: Settings, progress: Progress = no_progress, *, plain: bo
     """
     device = pick_device(settings.device)
     dtype = pick_dtype(settings.dtype, device)
-    found = base_model(settings.model, progress)
-    reader = None if plain or settings.skills == "off" else find_skill("reader", found.sha256)
-    key = (settings.model, device, dtype, identity(found.sha256, reader))
     with _loading:
+        found = base_model(settings.model, progress)
+        reader = None if plain or settings.skills == "off" else find_skill("reader", found.sha256)
+        key = (settings.model, device, dtype, identity(found.sha256, reader))
         if key not in _loaded:
             _loaded[key] = _load(found, reader, device, dtype)
         return _loaded[key]
-
-
-def reader_of(settings: Settings) -> Skill | None:
-    """What is known of the reader for the base model of these settings; None if it was never prepared."""
-    return find_skill("reader", base_model(settings.model).sha256)
 
 
 def pick_device(wanted: str) -> str:

@@ -175,7 +175,8 @@ def show_skills(call: Call, skills: Mapping[SkillName, Skill]) -> None:
         before: Mapping[str, float] = skill.details.get("before", {})
         after: Mapping[str, float] = skill.details.get("after", {})
         rows = [
-            (mark, f"{value:.2f}", f"{after[mark]:.2f}" if mark in after else "-") for mark, value in before.items()
+            (mark, *(f"{marks[mark]:.2f}" if mark in marks else "-" for marks in (before, after)))
+            for mark in {**before, **after}
         ]
         call.table((name, "without", "with"), rows, headed=True)
         call.say("" if skill.needed else f"The base model needs no {name}.")

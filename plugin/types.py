@@ -21,6 +21,7 @@ __all__ = [
     "Scalar",
     "ScoredFact",
     "Source",
+    "labelled",
     "no_progress",
 ]
 
@@ -35,6 +36,15 @@ Progress = Callable[[str, int, int], None]
 
 def no_progress(stage: str, done: int, total: int) -> None:
     """Ignore progress."""
+
+
+def labelled(progress: Progress, label: str) -> Progress:
+    """Progress whose stages say what they belong to."""
+
+    def report(stage: str, done: int, total: int) -> None:
+        progress(f"{label}: {stage}", done, total)
+
+    return report
 
 
 class Value(BaseModel):

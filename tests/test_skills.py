@@ -15,6 +15,7 @@ from slowwave.consolidation.asking import writer_sheet
 from slowwave.consolidation.reading import reader_sheet
 from slowwave.consolidation.skilled import SkilledWriter, built_in_writer
 from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, prepare, teach
+from slowwave.errors import WeightsError
 from slowwave.model import BaseModel, Encoded, _load, load_base
 from slowwave.types import Fact, QAPair
 from slowwave.weights import base_model
@@ -90,7 +91,13 @@ def test_a_skill_is_found_again_bit_for_bit(tmp_path: Path, monkeypatch: pytest.
     assert torch.equal(load_vector(again), vector)
     assert find_skill("writer", "a" * 64) is None
     assert find_skill("reader", "b" * 64) is None
-    kept.path.write_bytes(kept.path.read_bytes()[:50])
+    content = kept.path.read_bytes()
+    kept.path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(WeightsError, match="checksum"):
+        load_vector(kept)
+    kept.path.write_bytes(content[:50])
+    with pytest.raises(WeightsError, match="prepare"):
+        load_vector(kept)
     assert find_skill("reader", "a" * 64) is None, "half a file is no skill"
 
 

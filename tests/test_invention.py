@@ -49,6 +49,12 @@ def test_no_wording_is_both_trained_and_examined() -> None:
     assert trained
     assert examined
     assert not trained & examined
+    for row in relations():
+        assert not set(row.wordings(exam=False)) & set(row.wordings(exam=True)), row.name
+    for form in (*sentence_forms(True), *sentence_forms(False)):
+        sentence = invent(random.Random(0), form.exam, form)
+        for (_, learned), (_, held) in zip(sentence.pairs(False), sentence.pairs(True), strict=True):
+            assert not set(learned) & set(held), form.name
     assert not {form.name for form in sentence_forms(True)} & {form.name for form in sentence_forms(False)}
 
 

@@ -63,6 +63,8 @@ TARGETS = {
     "exam.reader.hostile_obeyed": Target(most=0.0),
     "writer.skill.drafts_good": Target(least=0.7),
 }
+_SEEN = 100
+"""Records of a set that were looked at while the recipe was found (LongMemEval has too few to leave any out)."""
 _SHOWN = 3
 """Facts in a prompt, as answers show by default."""
 
@@ -87,10 +89,14 @@ class Item:
 
 
 def reading_sets(data: Path | None, limit: int) -> dict[str, list[Item]]:
-    """The public sets, `limit` questions each; none without data."""
+    """The public sets, `limit` questions each; none without data.
+
+    The recipe was found with the first hundred records of a set in view; the questions are of the records after them.
+    """
     if data is None:
         return {}
-    book = load(data, _SOURCES["phonebook"])[:limit]
+    fresh = slice(_SEEN, _SEEN + limit)
+    book = load(data, _SOURCES["phonebook"])[fresh]
     chats = [
         one
         for one in load(data, _SOURCES["longmemeval"])
@@ -107,11 +113,11 @@ def reading_sets(data: Path | None, limit: int) -> dict[str, list[Item]]:
         ],
         "wikidyk": [
             Item(one["question"], (one["answer"],), (_sentence(one["fact"]),))
-            for one in load(data, _SOURCES["wikidyk"])[:limit]
+            for one in load(data, _SOURCES["wikidyk"])[fresh]
         ],
         "zsre": [
             Item(one["paraphrase"], (one["answer_new"],), (f"{one['question']} {one['answer_new']}.",))
-            for one in load(data, _SOURCES["zsre"])[:limit]
+            for one in load(data, _SOURCES["zsre"])[fresh]
         ],
         "longmemeval": [
             Item(one["question"], (str(one["answer"]),), tuple(_turns(one)), own=f"user-{one['question_id']}")
@@ -119,7 +125,7 @@ def reading_sets(data: Path | None, limit: int) -> dict[str, list[Item]]:
         ],
         "squad": [
             Item(pair["question"], (pair["answer"],), (one["context"],))
-            for one in load(data, _SOURCES["squad"])[:limit]
+            for one in load(data, _SOURCES["squad"])[fresh]
             for pair in one["qa"][:1]
         ],
     }
@@ -130,7 +136,7 @@ def statements(data: Path | None, limit: int, seed: int) -> dict[str, list[Fact]
     if data is None:
         from slowwave.consolidation.asking import writer_exam
 
-        return {"invented": [fact for _, fact in writer_exam(seed + 1000, limit)]}
+        return {"invented": [fact for fact, _ in writer_exam(seed + 1000, limit)]}
     zsre = [f"{one['question']} {one['answer_new']}." for one in load(data, _SOURCES["zsre"])[-limit:]]
     return {
         "wikidyk": _facts((_sentence(one["fact"]) for one in load(data, _SOURCES["wikidyk"])[-limit:]), "reader"),
@@ -252,9 +258,8 @@ def _write(base: BaseModel, slot: Slot | None, sets: Mapping[str, list[Fact]], l
         kept = []
         for fact in facts:
             draft = writer.draft(fact)
-            checked = writer.check(fact, draft)
-            final = writer.write(fact)
-            good, written = good + len(checked), written + len(draft)
+            final = writer.check(fact, draft)
+            good, written = good + len(final), written + len(draft)
             kept.append(len(final))
             log.append(
                 {"set": name, "model": label, "fact": fact.text, "draft": [(p.question, p.answer) for p in draft],

@@ -1,6 +1,7 @@
-"""Exercises of the writer: from a fact to questions with their answers, to other wordings, and to other statements.
+"""Exercises of the writer: from a fact to what it can be asked for, from there to questions, and to other statements.
 
-Each task has its own short instruction; what comes back is plain lines, so that half an answer is still of use.
+A small model that is told the answer writes a question that fits far more often than one that must think of both. So it
+first lists the answers, then writes questions for each, several by sampling. Each task has its own short instruction.
 """
 
 from __future__ import annotations
@@ -14,43 +15,28 @@ from slowwave.consolidation.reading import Exercise
 from slowwave.consolidation.sentences import invent
 from slowwave.consolidation.stories import Story, fill, pick, speaker, tell
 from slowwave.prompts import render_fact
-from slowwave.types import Fact, QAPair
+from slowwave.types import Fact
 
-__all__ = ["TASKS", "parse_lines", "parse_pairs", "wordings_prompt", "writer_exam", "writer_prompt", "writer_sheet"]
+__all__ = ["TASKS", "parse_lines", "question_prompt", "writer_exam", "writer_prompt", "writer_sheet"]
 
-_ARROW = " -> "
 TASKS: Mapping[str, str] = {
-    "questions": "Write questions that the fact answers, each with its answer.",
-    "wordings": "Ask the same in other words.",
+    "answers": "List what the fact could be asked for, word for word.",
+    "question": "Write a question about the fact that has this answer.",
     "statement": "Say the same in other words.",
 }
 """The instruction of each task."""
-_PAIRS = 6
-"""How many pairs are written about one fact."""
+_QUESTIONS = 8
+"""The most questions about one fact in one exercise."""
 
 
 def writer_prompt(task: str, content: str) -> tuple[Mapping[str, str], ...]:
-    """The chat messages of a task: a rendered fact, or a question."""
+    """The chat messages of a task: a rendered fact, or a fact with an answer."""
     return ({"role": "system", "content": TASKS[task]}, {"role": "user", "content": content})
 
 
-def wordings_prompt(fact: Fact, question: str) -> tuple[Mapping[str, str], ...]:
-    """The chat messages that ask for other wordings of a question about a fact."""
-    return writer_prompt("wordings", f"{render_fact(fact)}\n{question}")
-
-
-def parse_pairs(text: str) -> list[QAPair]:
-    r"""The pairs in a writer's reply; lines that are none are left out.
-
-    >>> [(pair.question, pair.answer) for pair in parse_pairs("Who is Ada? -> a nurse\nWho is")]
-    [('Who is Ada?', 'a nurse')]
-    """
-    found = []
-    for line in parse_lines(text):
-        question, arrow, answer = line.partition(_ARROW.strip())
-        if arrow and question.strip() and answer.strip():
-            found.append(QAPair(question=question.strip(), answer=answer.strip()))
-    return found
+def question_prompt(fact: Fact, answer: str) -> tuple[Mapping[str, str], ...]:
+    """The chat messages that ask for a question about a fact with a given answer."""
+    return writer_prompt("question", f"{render_fact(fact)}\nAnswer: {answer}")
 
 
 def parse_lines(text: str) -> list[str]:
@@ -59,19 +45,27 @@ def parse_lines(text: str) -> list[str]:
 
 
 def writer_sheet(rng: random.Random) -> list[Exercise]:
-    """One exercise; it has a list of its own, like the sheets of the reader."""
-    (kind,) = rng.choices(("story", "pair", "sentence", "wordings", "statement"), (0.3, 0.12, 0.3, 0.16, 0.12))
-    return [_FORMS[kind](rng, False)]
+    """Exercises about one fact whose prompts begin alike; all are of the same task."""
+    (form,) = rng.choices(tuple(_FACTS), (0.45, 0.15, 0.4))
+    (task,) = rng.choices(tuple(TASKS), (0.2, 0.68, 0.12))
+    if task == "statement":
+        return _statements(rng)
+    fact, pairs = _FACTS[form](rng, False)
+    if task == "answers":
+        answers = dict.fromkeys(answer for _, answer in pairs)
+        lines = sorted(answers, key=lambda answer: fact.text.casefold().find(answer.casefold()))
+        return [Exercise(task, writer_prompt(task, render_fact(fact)), "\n".join(lines))]
+    some = rng.sample(pairs, min(_QUESTIONS, len(pairs)))
+    return [Exercise(task, question_prompt(fact, answer), question) for question, answer in some]
 
 
-def writer_exam(seed: int, count: int) -> list[tuple[Exercise, Fact]]:
-    """Facts of relations and sentences that are never trained, with the exercise to write questions about them."""
+def writer_exam(seed: int, count: int) -> list[tuple[Fact, list[tuple[str, str]]]]:
+    """Facts of relations and sentences that are never trained, with (question, answer) pairs a person might write."""
     made = []
     for number in range(count):
         rng = random.Random(f"exam:{seed}:writer:{number}")
         form = ("story", "pair", "sentence")[number % 3]
-        fact, pairs = _FACTS[form](rng, True)
-        made.append((_exercise("questions", fact, _lines(pairs)), fact))
+        made.append(_FACTS[form](rng, True))
     return made
 
 
@@ -93,7 +87,7 @@ def _wordings(rng: random.Random, story: Story, exam: bool) -> list[str]:
 
 def _one(rng: random.Random, exam: bool) -> _Told:
     story = tell(rng, pick(rng, exam), speaker(rng))
-    return story.fact(), [(question, story.value) for question in _wordings(rng, story, exam)[:_PAIRS]]
+    return story.fact(), [(question, story.value) for question in _wordings(rng, story, exam)]
 
 
 def _two(rng: random.Random, exam: bool) -> _Told:
@@ -107,9 +101,7 @@ def _two(rng: random.Random, exam: bool) -> _Told:
         if second.relation.name != first.relation.name:
             break
     text = f"{first.text.rstrip('.')}. {second.text}" if rng.random() < 0.6 else _and(first.text, second.text)
-    pairs = [
-        (question, story.value) for story in (first, second) for question in _wordings(rng, story, exam)[: _PAIRS // 2]
-    ]
+    pairs = [(question, story.value) for story in (first, second) for question in _wordings(rng, story, exam)]
     return replace(first, text=text).fact(), pairs
 
 
@@ -119,73 +111,17 @@ def _and(one: str, other: str) -> str:
 
 
 def _sentence(rng: random.Random, exam: bool) -> _Told:
-    """A sentence of an article: one question for each thing it says, then second wordings."""
+    """A sentence of an article: questions for each thing it says."""
     sentence = invent(rng, exam)
     story = replace(tell(rng, pick(rng, exam), speaker(rng)), text=sentence.text)
-    slots = sentence.pairs(exam)
-    rng.shuffle(slots)
-    rounds = [
-        (wordings[(turn + rng.randrange(len(wordings))) % len(wordings)], answer)
-        for turn in range(2)
-        for answer, wordings in slots
-    ]
-    return story.fact(), list(dict.fromkeys(rounds))[:_PAIRS]
+    return story.fact(), [(wording, answer) for answer, wordings in sentence.pairs(exam) for wording in wordings]
 
 
-_FACTS = {"story": _one, "pair": _two, "sentence": _sentence}
+_FACTS: Mapping[str, Callable[[random.Random, bool], _Told]] = {"story": _one, "pair": _two, "sentence": _sentence}
 
 
-# -- exercises -------------------------------------------------------------------------------------------------------
-
-
-def _exercise(task: str, fact: Fact, answer: str) -> Exercise:
-    return Exercise(task, writer_prompt(task, render_fact(fact)), answer)
-
-
-def _lines(pairs: list[tuple[str, str]]) -> str:
-    return "\n".join(f"{question}{_ARROW}{answer}" for question, answer in pairs)
-
-
-_Maker = Callable[[random.Random, bool], Exercise]
-
-
-def _questions(form: str) -> _Maker:
-    def make(rng: random.Random, exam: bool) -> Exercise:
-        fact, pairs = _FACTS[form](rng, exam)
-        return _exercise("questions", fact, _lines(pairs))
-
-    return make
-
-
-def _rewording(rng: random.Random, exam: bool) -> Exercise:
-    """The fact stands beside the question, as the others may name what it says."""
-    story = tell(rng, pick(rng, exam), speaker(rng))
-    if rng.random() < 0.5:
-        own = story.own and rng.random() < 0.5
-        wordings = [fill(form, story.subject or "the user", "", own=own) for form in story.relation.wordings(exam)]
-    else:
-        sentence = invent(rng, exam)
-        story = replace(story, text=sentence.text)
-        wordings = list(rng.choice(sentence.pairs(exam))[1])
-    rng.shuffle(wordings)
-    prompt = wordings_prompt(story.fact(), wordings[0])
-    return Exercise("wordings", prompt, "\n".join(wordings[1:]))
-
-
-def _statement(rng: random.Random, exam: bool) -> Exercise:
-    story = tell(rng, pick(rng, exam), speaker(rng))
-    forms = [
-        text
-        for form in story.relation.statements
-        if (text := fill(form, story.subject, story.value, own=story.own)) != story.text
-    ]
-    return _exercise("statement", story.fact(), rng.choice(forms))
-
-
-_FORMS: Mapping[str, _Maker] = {
-    "story": _questions("story"),
-    "pair": _questions("pair"),
-    "sentence": _questions("sentence"),
-    "wordings": _rewording,
-    "statement": _statement,
-}
+def _statements(rng: random.Random) -> list[Exercise]:
+    story = tell(rng, pick(rng, False), speaker(rng))
+    forms = {fill(form, story.subject, story.value, own=story.own) for form in story.relation.statements}
+    prompt = writer_prompt("statement", render_fact(story.fact()))
+    return [Exercise("statement", prompt, form) for form in sorted(forms - {story.text})]

@@ -15,8 +15,10 @@ from slowwave.consolidation.world import KINDS, SUBJECTS
 __all__ = ["Sentence", "SentenceForm", "invent", "sentence_forms"]
 
 _SLOT = re.compile(r"\{(\w+?)(\d?)\}")
-_HELD_OUT = 1
-"""The last wording of every slot, kept for the exam."""
+_EXAMINED = slice(-1, None)
+"""The wording of a slot in which a sentence of the exam is asked about: the last and most oblique one."""
+_HELD_OUT = slice(1, 2)
+"""The wording of a slot of every other sentence that is not trained."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class Sentence:
 
     def pairs(self, exam: bool) -> list[tuple[str, tuple[str, ...]]]:
         """(answer, wordings for training or for the exam) for every slot that can be asked for."""
-        cut = slice(-_HELD_OUT, None) if exam else slice(None, -_HELD_OUT)
+        held = _EXAMINED if self.form.exam else _HELD_OUT
         return [
-            (self.values[slot], tuple(_fill(wording, self.values) for wording in wordings[cut]))
+            (self.values[slot], tuple(_fill(one, self.values) for one in wordings if (one in wordings[held]) == exam))
             for slot, wordings in self.form.questions.items()
         ]
 

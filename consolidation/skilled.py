@@ -6,10 +6,11 @@ model must answer the question with that answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Iterable
 
 from slowwave.adapters_store.skills import find_skill, load_vector
-from slowwave.consolidation.asking import parse_lines, parse_pairs, wordings_prompt, writer_prompt
+from slowwave.consolidation.asking import parse_lines, question_prompt, writer_prompt
 from slowwave.consolidation.gate import is_right
 from slowwave.consolidation.rules import PHRASINGS, RuleWriter
 from slowwave.consolidation.support import question_key, supported
@@ -20,12 +21,13 @@ from slowwave.types import Fact, QAPair
 
 __all__ = ["SkilledWriter", "built_in_writer"]
 
-_ANSWERS = 3
+_ANSWERS = 4
 """The most answers a fact is asked for."""
-_REPLY = 220
-"""Tokens of a list of pairs."""
-_LINES = 90
-"""Tokens of a list of wordings."""
+_SAMPLES = 8
+"""Questions drawn for each answer; many are the same in the end, or do not pass."""
+_TEMPERATURE = 0.7
+_LIST, _QUESTION = 80, 48
+"""Tokens of a list of answers, and of a question."""
 
 
 def built_in_writer(base: BaseModel) -> NamedWriter:
@@ -51,41 +53,33 @@ class SkilledWriter:
         return pairs if len(pairs) >= PHRASINGS else self.write(fact)
 
     def write(self, fact: Fact) -> list[QAPair]:
-        """What the model alone writes about a fact: checked, and each answer in several wordings."""
-        return [pair for pairs in self.by_answer(fact).values() for pair in pairs]
+        """What the model alone writes about a fact and passes its checks; pairs with the same answer stand together."""
+        return self.check(fact, self.draft(fact))
 
     def draft(self, fact: Fact) -> list[QAPair]:
-        """The pairs as the model wrote them, unchecked."""
-        return parse_pairs(self._say([writer_prompt("questions", render_fact(fact))], _REPLY)[0])
+        """The pairs as the model wrote them, unchecked but all different."""
+        answers = self.answers(fact)
+        prompts = [self._base.encode(question_prompt(fact, answer)) for answer in answers for _ in range(_SAMPLES)]
+        # The same fact always gets the same questions.
+        seed = zlib.crc32(fact.text.encode())
+        said = self._base.generate(prompts, _QUESTION, self._slot, temperature=_TEMPERATURE, seed=seed)
+        asked = [" ".join(one.text.split()) for one in said]
+        pairs = [QAPair(question=q, answer=answers[i // _SAMPLES]) for i, q in enumerate(asked) if q]
+        return list({question_key(pair.question): pair for pair in pairs}.values())
 
-    def by_answer(self, fact: Fact) -> dict[str, list[QAPair]]:
-        """Checked pairs by answer, the most asked for first, at most three answers."""
-        found: dict[str, dict[str, QAPair]] = {}
-        for pair in self.check(fact, self.draft(fact)):
-            found.setdefault(question_key(pair.answer), {})[question_key(pair.question)] = pair
-        some = sorted(found.values(), key=len, reverse=True)[:_ANSWERS]
-        seeds = [pair for pairs in some if len(pairs) < PHRASINGS for pair in list(pairs.values())[:2]]
-        replies = self._say([wordings_prompt(fact, pair.question) for pair in seeds], _LINES)
-        more = [
-            QAPair(question=line, answer=seed.answer)
-            for seed, reply in zip(seeds, replies, strict=True)
-            for line in parse_lines(reply)
-        ]
-        for pair in self.check(fact, more):
-            found[question_key(pair.answer)].setdefault(question_key(pair.question), pair)
-        return {next(iter(pairs.values())).answer: list(pairs.values()) for pairs in some}
+    def answers(self, fact: Fact) -> list[str]:
+        """What the fact could be asked for, as the model sees it: runs of its own words."""
+        prompt = self._base.encode(writer_prompt("answers", render_fact(fact)))
+        lines = parse_lines(self._base.generate([prompt], _LIST, self._slot)[0].text)
+        probe = "What does it say?"
+        return [line for line in lines if supported(QAPair(question=probe, answer=line), fact)][:_ANSWERS]
 
     def check(self, fact: Fact, pairs: Iterable[QAPair]) -> list[QAPair]:
         """The pairs that the fact supports and whose question leads back to the answer."""
         standing = [pair for pair in pairs if pair.question.endswith(("?", ".")) and supported(pair, fact)]
-        standing = list({question_key(pair.question): pair for pair in standing}.values())
         if not standing:
             return []
         shown = [render_fact(fact)]
         prompts = [self._base.encode(conversation(pair.question, shown)) for pair in standing]
         said = self._base.generate(prompts, max_tokens=24)
         return [pair for pair, answer in zip(standing, said, strict=True) if is_right(answer.text, pair.answer)]
-
-    def _say(self, tasks: Sequence[Sequence[Mapping[str, str]]], most: int) -> list[str]:
-        prompts = [self._base.encode(messages) for messages in tasks]
-        return [one.text for one in self._base.generate(prompts, most, self._slot)]

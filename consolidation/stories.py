@@ -1,8 +1,8 @@
 """Invented facts and everything asked about them: what the skills are taught and examined on.
 
 A relation is a row of ``relations.toml``: statements in several styles and questions in many wordings. A story is one
-fact told by somebody. Relations and wordings are split by name: what is marked for the exam, and the last two wordings
-of every relation, are never trained.
+fact told by somebody. Relations and wordings are split by name: what is marked for the exam is never trained, and its
+examiners ask in the last two wordings, which are the most oblique; of every other relation one wording is held out.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from slowwave.types import Fact
 __all__ = ["Relation", "Story", "ask", "now", "relations", "speaker", "tell"]
 
 _BRACKETS = re.compile(r"\[([^\[\]|]*)\|([^\[\]|]*)\]")
-_HELD_OUT = 2
-"""The last wordings of a relation's questions, kept for the exam."""
+_EXAMINED = slice(-2, None)
+"""The wordings in which a relation of the exam is asked for: the last two, the farthest from its statements."""
+_HELD_OUT = slice(2, 3)
+"""The wording of every other relation that is not trained. The oblique ones are: matching words would do for the rest."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Relation:
 
     def wordings(self, exam: bool) -> tuple[str, ...]:
         """The question wordings for training, or for the exam."""
-        return self.questions[-_HELD_OUT:] if exam else self.questions[:-_HELD_OUT]
+        held = self.questions[_EXAMINED if self.exam else _HELD_OUT]
+        return held if exam else tuple(form for form in self.questions if form not in held)
 
 
 @functools.cache

@@ -1,7 +1,8 @@
 """An invented world: values of every kind that people tell a memory about, drawn from a seed.
 
-The skills are taught on facts about nobody. Lists of words would be learned by heart, so names are built from the
-syllables of many languages and scripts, things from parts, and numbers, dates, codes and addresses from digits.
+The skills are taught on facts about nobody. Lists of words would be learned by heart, so half of the names are built from
+the syllables of many languages and scripts, things from parts, and numbers, dates, codes and addresses from digits. The
+other half of the names are common ones, put together freely.
 """
 
 from __future__ import annotations
@@ -57,10 +58,15 @@ _SCRIPTS: tuple[tuple[str, str], ...] = (
     ("अनिता राहुल मीरा विजय", "शर्मा वर्मा गुप्ता"),
 )
 
+# fmt: off
+_GIVEN = "Aaron Abigail Ahmed Aisha Albert Alice Amanda Amir Andrea Anna Arthur Barbara Benjamin Brian Camila Carl Carlos Carol Caroline Catherine Charlotte Chen Chloe Claire Daniel David Deborah Diana Donna Edward Elena Eleanor Elizabeth Emily Emma Eric Erin Eva Fatima Felix Fiona Francis Frank Gabriel George Gloria Grace Hannah Harold Heather Helen Henry Hugo Ibrahim Isabel Ivan Jacob James Janet Jason Jennifer Jessica Joan Joel John Jonathan Jorge Joseph Juan Judith Julia Karen Karl Keiko Kevin Kim Laura Lauren Leah Leon Liam Linda Lisa Louise Lucas Luis Maria Mark Martha Martin Mary Matthew Mei Michael Miguel Mohammed Monica Nadia Nancy Nathan Nina Noah Nora Olivia Oscar Pamela Patricia Paul Pedro Peter Philip Priya Rachel Raj Rebecca Richard Robert Rosa Ruth Samuel Sandra Sarah Sean Simon Sofia Stephen Susan Teresa Thomas Tim Tom Valerie Vanessa Victor Walter Wei William Yuki Zoe".split()
+_SURNAMES = "Adams Ahmed Allen Andersen Bailey Baker Barnes Bauer Becker Bennett Brooks Brown Campbell Carter Castro Chan Chen Clark Cohen Collins Cook Cooper Costa Cox Cruz Davies Davis Diaz Edwards Evans Fernandez Fischer Flores Foster Garcia Gomez Gonzalez Gray Green Hall Hansen Harris Hayes Hernandez Hill Hoffmann Howard Hughes Ivanov Jackson Jenkins Johansson Johnson Jones Kelly Khan Kim King Kowalski Kumar Larsen Lee Lewis Li Lopez Martin Martinez Meyer Miller Mitchell Moore Morales Morgan Morris Moreno Murphy Myers Nelson Nguyen Novak Okafor Olsen Ortiz Park Parker Patel Perez Peters Peterson Phillips Pinto Popov Powell Price Ramirez Reed Rivera Roberts Robinson Rodriguez Rogers Rossi Russell Sanchez Sanders Sato Schmidt Schneider Scott Shah Silva Simmons Singh Smith Stewart Suzuki Tanaka Taylor Thomas Thompson Torres Turner Wagner Walker Wang Ward Watson Weber White Williams Wilson Wong Wood Wright Yang Young Zhang".split()
+# fmt: on
+
 
 def first(rng: random.Random) -> str:
     """A first name of some language, in Latin letters."""
-    return _first(rng, rng.choice(tuple(_SYLLABLES)))
+    return rng.choice(_GIVEN) if rng.random() < 0.5 else _first(rng, rng.choice(tuple(_SYLLABLES)))
 
 
 def _first(rng: random.Random, language: str) -> str:
@@ -82,8 +88,10 @@ def person(rng: random.Random) -> str:
     if rng.random() < 1 / 30:
         given, family = rng.choice(_SCRIPTS)
         return f"{rng.choice(given.split())} {rng.choice(family.split())}"
-    language = rng.choice(tuple(_SYLLABLES))
     title = rng.choice(("Dr. ", "Ms. ", "Mr. ", "Prof. ")) if rng.random() < 0.06 else ""
+    if rng.random() < 0.5:
+        return f"{title}{rng.choice(_GIVEN)} {rng.choice(_SURNAMES)}"
+    language = rng.choice(tuple(_SYLLABLES))
     return f"{title}{_first(rng, language)} {_family(rng, language)}"
 
 

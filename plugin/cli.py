@@ -307,6 +307,27 @@ def prepare(
     return DONE
 
 
+@_command
+def export(call: Call, to: Annotated[Path, typer.Argument(help="A new folder.")]) -> int:
+    """Write the base model, with the reader folded in, as a plain model folder.
+
+    The modules of a memory are PEFT adapters on this model: `PeftModel.from_pretrained(model, MEMORY/modules/ID)`.
+
+    Example: slowwave export base-with-reader
+    """
+    from slowwave.model import load_base
+
+    fetch(call, base=True, embedder=False)
+    with call.progress() as progress:
+        base = load_base(call.settings, progress)
+    base.save(to)
+    if call.json:
+        call.document({"folder": str(to), "base": base.ref.model_dump()})
+    else:
+        call.say(f"Wrote {base.ref.name} to {to}.")
+    return DONE
+
+
 def _skill(skill: Skill) -> dict[str, Any]:
     return {"needed": skill.needed, "sha256": skill.sha256, "rank": skill.rank, **skill.details}
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slowwave.adapters_store.manifest import BaseRef
@@ -62,15 +63,18 @@ class Slot:
         self._b = self.shape.split(self.vector)
         self._a = self.shape.split_a(self.vector) or self.a
 
-    def delta(self, name: str, inputs: torch.Tensor) -> torch.Tensor | None:
-        """What the slot adds to the output of a layer: (..., in_features) to (..., out_features); None if nothing."""
+    def add(self, name: str, inputs: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+        """The output of a layer, (..., out_features), with what the slot adds to it for its inputs, (..., in_features)."""
+        import torch
         from torch.nn.functional import linear
 
         index = self.shape.places.get(name)
         if index is None:
-            return None
-        low = linear(inputs, self._a[index].to(inputs.dtype))  # (..., rank)
-        return linear(low, self._b[index].to(inputs.dtype)) * (self.shape.scale * self.strength)
+            return output
+        # The scale is applied where the tensor is small, and the sum costs no pass of its own.
+        low = linear(inputs, self._a[index].to(inputs.dtype)) * (self.shape.scale * self.strength)  # (..., rank)
+        b = self._b[index].to(inputs.dtype)  # (out_features, rank)
+        return torch.addmm(output.flatten(0, -2), low.flatten(0, -2), b.t()).view(output.shape)
 
 
 _attached: ContextVar[Slot | None] = ContextVar("slowwave_slot", default=None)
@@ -165,6 +169,18 @@ class BaseModel:
                 weight = modules[target.name].weight  # (out_features, in_features)
                 change = (b @ a) * shape.scale
                 weight.copy_((weight.float() + change.to(weight.device)).to(weight.dtype))
+
+    def save(self, folder: Path) -> None:
+        """Write the model as it is, with the reader folded in, as a plain model folder: modules load on it in stock PEFT.
+
+        Raises:
+            InvalidInput: there is something at that place already.
+        """
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InvalidInput("The folder is not empty", str(folder), "Give a new one.")
+        with quiet():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
 
     @contextmanager
     def _attached(self, slot: Slot | None) -> Iterator[None]:
@@ -270,14 +286,28 @@ class BaseModel:
     # -- generation ----------------------------------------------------------------------------------------------
 
     def generate(
-        self, prompts: Sequence[Encoded], max_tokens: int, slot: Slot | None = None, batch: int = 16
+        self,
+        prompts: Sequence[Encoded],
+        max_tokens: int,
+        slot: Slot | None = None,
+        batch: int = 16,
+        *,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> list[Generated]:
-        """Answer several prompts greedily, in batches of prompts of like length."""
+        """Answer several prompts, in batches of prompts of like length.
+
+        Args:
+            temperature: 0 takes the likeliest token; above, tokens are drawn, always the same ones for the same seed.
+        """
+        import torch
+
+        drawn = torch.Generator(self.device).manual_seed(seed) if temperature > 0 else None
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index].ids))
         results: dict[int, Generated] = {}
         for start in range(0, len(order), batch):
             chosen = order[start : start + batch]
-            *_, (_, finals) = self._steps([prompts[index] for index in chosen], max_tokens, slot)
+            *_, (_, finals) = self._steps([prompts[i] for i in chosen], max_tokens, slot, temperature, drawn)
             results.update(zip(chosen, finals, strict=True))
         return [results[index] for index in range(len(prompts))]
 
@@ -312,7 +342,12 @@ class BaseModel:
             yield "", last
 
     def _steps(
-        self, prompts: Sequence[Encoded], max_tokens: int, slot: Slot | None, temperature: float = 0.0
+        self,
+        prompts: Sequence[Encoded],
+        max_tokens: int,
+        slot: Slot | None,
+        temperature: float = 0.0,
+        drawn: torch.Generator | None = None,
     ) -> Iterator[tuple[int, list[Generated]]]:
         """The decoding loop: after each token, yield (step, the state of every prompt)."""
         import torch
@@ -341,7 +376,7 @@ class BaseModel:
                 ).logits[:, -1]  # (prompts, vocabulary)
                 logprobs = torch.log_softmax(logits.float(), dim=-1)
                 if temperature > 0:
-                    token = torch.multinomial((logprobs / temperature).softmax(dim=-1), 1)
+                    token = torch.multinomial((logprobs / temperature).softmax(dim=-1), 1, generator=drawn)
                 else:
                     token = logprobs.argmax(dim=-1, keepdim=True)  # (prompts, 1)
                 chosen = logprobs.gather(1, token)[:, 0].tolist()
@@ -464,8 +499,7 @@ def _find_targets(model: Any, name: str) -> tuple[Target, ...]:
 def _hook(name: str) -> Any:
     def add_slot(module: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         slot = _attached.get()
-        change = None if slot is None else slot.delta(name, inputs[0])
-        return output if change is None else output + change
+        return output if slot is None else slot.add(name, inputs[0], output)
 
     return add_slot
 

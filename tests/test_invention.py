@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.phonebook import TRAINED, UNSEEN
-from slowwave.consolidation.asking import parse_pairs, writer_exam, writer_sheet
+from slowwave.consolidation.asking import writer_exam, writer_sheet
 from slowwave.consolidation.gate import normalise
 from slowwave.consolidation.reading import EXAMS, _list, _newer, exam_sheet, reader_sheet
 from slowwave.consolidation.rules import supported
@@ -18,6 +18,7 @@ from slowwave.consolidation.stories import fill, relations, tell
 from slowwave.consolidation.world import KINDS, SUBJECTS, draw
 from slowwave.demo import PEOPLE, STRANGE
 from slowwave.prompts import UNKNOWN, is_unknown
+from slowwave.types import QAPair
 
 seeds = st.integers(min_value=0, max_value=10**9)
 
@@ -122,12 +123,19 @@ def test_an_exam_is_what_it_says(kind: str) -> None:
 @given(seeds)
 def test_the_newer_value_is_the_answer(seed: int) -> None:
     rng = random.Random(seed)
-    sheet, exercise = _newer(rng, True, _list(rng, True, 3))
+    sheet, exercises = _newer(rng, True, _list(rng, True, 3))
     told = [(story.relation.name, story.subject) for story in sheet.stories]
     (twice,) = {one for one in told if told.count(one) == 2}
     new, old = (story for story in sheet.stories if (story.relation.name, story.subject) == twice)
     assert new.said_at > old.said_at
-    assert exercise.answer == new.value != old.value
+    assert {exercise.answer for exercise in exercises} == {new.value}
+    assert new.value != old.value
+
+
+@given(seeds)
+def test_a_sheet_asks_nothing_twice(seed: int) -> None:
+    asked = [exercise.messages[-1]["content"] for exercise in reader_sheet(random.Random(seed), 8)]
+    assert len(set(asked)) == len(asked)
 
 
 @given(seeds)
@@ -143,8 +151,8 @@ def test_an_invented_sentence_says_what_it_is_asked_for(seed: int) -> None:
 
 
 def test_the_writers_own_examples_pass_its_checks() -> None:
-    for exercise, fact in writer_exam(0, 30):
-        pairs = parse_pairs(exercise.answer)
+    for fact, told in writer_exam(0, 30):
+        pairs = [QAPair(question=question, answer=answer) for question, answer in told]
         assert pairs
         good = [pair for pair in pairs if supported(pair, fact)]
         assert len(good) >= 0.9 * len(pairs), (fact.text, pairs)

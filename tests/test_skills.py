@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -192,7 +193,7 @@ def test_the_exam_has_every_mark(base: BaseModel) -> None:
     marks = examine_skill(base, None, SHORT["reader"])
     assert {"present", "absent", "newer", "hostile", "mean", "neutral", "instructions"} <= set(marks)
     assert all(0 <= marks[name] <= 1 for name in ("present", "absent", "mean"))
-    assert {"supported", "pairs", "mean"} <= set(examine_skill(base, None, SHORT["writer"]))
+    assert {"good", "pairs", "mean"} <= set(examine_skill(base, None, SHORT["writer"]))
 
 
 def test_the_writer_lets_nothing_through_that_the_fact_does_not_say(
@@ -202,22 +203,21 @@ def test_the_writer_lets_nothing_through_that_the_fact_does_not_say(
 
     fact = Fact(id="1", text="Ada likes zarfs.", user_id="ada", said_at=datetime(2026, 11, 1, tzinfo=UTC))
     writer = SkilledWriter(base, None)
-    said = iter(
-        [
-            "What does Ada like? -> zarfs\nWho likes zarfs? -> Ben\nWhat are zarfs? -> zarfs\nnonsense\nWhere? ->",
-            "What is it that Ada likes?\nWhat does Ada like?\nzarfs are liked by whom\nWhat does nobody like?",
-        ]
-    )
-    monkeypatch.setattr(writer, "_say", lambda tasks, most: [next(said) for _ in tasks])
+    drafts = ["What does Ada like?", "What  does Ada like?", "Who likes zarfs?", "What does nobody like?", "zarfs", ""]
+
+    def said(prompts: Sequence[str], max_tokens: int, *_: object, **drawn: object) -> list[_Said]:
+        if drawn:  # as many questions as there are samples
+            return [_Said(drafts[number % len(drafts)]) for number in range(len(prompts))]
+        if prompts[0].endswith('Ada likes zarfs."'):
+            return [_Said("zarfs\nzarfs\nBen")]
+        # One of the questions does not lead back to its answer.
+        return [_Said("figs" if "nobody" in prompt else "zarfs") for prompt in prompts]
+
     monkeypatch.setattr(base, "encode", lambda messages: messages[-1]["content"])
-    # One of the questions does not lead back to its answer.
-    monkeypatch.setattr(
-        base, "generate", lambda prompts, max_tokens: [_Said("figs" if "nobody" in p else "zarfs") for p in prompts]
-    )
-    assert writer.write(fact) == [
-        QAPair(question="What does Ada like?", answer="zarfs"),
-        QAPair(question="What is it that Ada likes?", answer="zarfs"),
-    ]
+    monkeypatch.setattr(base, "generate", said)
+    assert writer.answers(fact) == ["zarfs"]
+    assert len(writer.draft(fact)) == 4
+    assert writer.write(fact) == [QAPair(question="What does Ada like?", answer="zarfs")]
 
 
 def test_without_a_skill_the_rules_write(base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,3 +228,35 @@ def test_without_a_skill_the_rules_write(base: BaseModel, tmp_path: Path, monkey
 class _Said:
     def __init__(self, text: str) -> None:
         self.text = text
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
+def test_an_exported_base_is_a_plain_model_with_the_reader_in_it(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModelForCausalLM
+    from typer.testing import CliRunner
+
+    from slowwave.cli import app
+    from slowwave.errors import InvalidInput
+
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path / "cache"))
+    sha = base_model(str(tiny_model)).sha256
+    shape = load_base(Settings(model=str(tiny_model), skills="off")).skill_shape(2)
+    vector = shape.empty() + torch.randn(shape.size, generator=torch.Generator().manual_seed(3)) * 0.02
+    save_skill(skill_path("reader", sha), "reader", sha, 2, vector, {}, "linear")
+    arguments = ["export", str(tmp_path / "plain"), "--model", str(tiny_model), "--json"]
+    said = CliRunner().invoke(app, arguments)
+    assert said.exit_code == 0, said.output
+    base = load_base(Settings(model=str(tiny_model)))
+    assert base.ref.reader_sha256
+    assert base.ref.sha256 in said.stdout
+    stock = AutoModelForCausalLM.from_pretrained(tmp_path / "plain", dtype=torch.float32)
+    ids = torch.tensor([base.encode([{"role": "user", "content": "Question: Where do I live?"}]).ids])
+    with torch.no_grad():
+        torch.testing.assert_close(stock(input_ids=ids).logits, base.model(input_ids=ids).logits)
+        plain = load_base(Settings(model=str(tiny_model), skills="off")).model(input_ids=ids).logits
+        assert not torch.allclose(stock(input_ids=ids).logits, plain, atol=1e-3)
+    assert CliRunner().invoke(app, arguments).exit_code == 1
+    with pytest.raises(InvalidInput, match="not empty"):
+        base.save(tmp_path / "plain")

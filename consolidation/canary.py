@@ -9,20 +9,22 @@ from __future__ import annotations
 import functools
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from slowwave.model import Encoded
-from slowwave.types import QAPair
 
 if TYPE_CHECKING:
     from slowwave.model import BaseModel, Slot
 
-__all__ = ["NIGHTLY", "canary", "harm", "ordinary", "rehearsal"]
+__all__ = ["HARMS", "NIGHTLY", "Rehearsed", "canary", "harm", "ordinary", "rehearsal"]
 
 _WORDS = 24
 """Length of a rehearsed answer, in tokens."""
+HARMS = ("neutral", "instructions")
+"""What `harm` measures."""
 NIGHTLY = 16
 """How many of the prompts a night rehearses; the skills take all."""
 
@@ -39,19 +41,33 @@ def canary() -> tuple[tuple[str, str], ...]:
     return tuple((row["prompt"], row["answer"]) for row in ordinary()["canary"])
 
 
-_rehearsals: WeakKeyDictionary[BaseModel, dict[int, tuple[QAPair, ...]]] = WeakKeyDictionary()
+@dataclass(frozen=True)
+class Rehearsed:
+    """An ordinary prompt and what the base model says to it by itself."""
+
+    question: str
+    answer: str
+    whole: bool
+    """Whether the answer ends here; a longer one is cut, and its end must not be learned."""
+
+    def encoded(self, base: BaseModel) -> Encoded:
+        """As a row to train or to measure on."""
+        return base.encode([{"role": "user", "content": self.question}], self.answer, ends=self.whole)
 
 
-def rehearsal(base: BaseModel, count: int = NIGHTLY) -> tuple[QAPair, ...]:
-    """The first rehearsed prompts with the beginning of the base model's own greedy answers; made once per base model."""
+_rehearsals: WeakKeyDictionary[BaseModel, dict[str, tuple[Rehearsed, ...]]] = WeakKeyDictionary()
+
+
+def rehearsal(base: BaseModel, table: str = "rehearsed", count: int | None = None) -> tuple[Rehearsed, ...]:
+    """The first prompts of a table with the beginning of the base model's own greedy answers; made once per base model."""
     made = _rehearsals.setdefault(base, {})
-    if count not in made:
-        questions = ordinary()["rehearsed"][:count]
+    key = f"{table} {count}"
+    if key not in made:
+        questions = ordinary()[table][:count]
         prompts = [base.encode([{"role": "user", "content": question}]) for question in questions]
-        said = base.generate(prompts, max_tokens=_WORDS)
-        pairs = (QAPair(question=q, answer=one.text.strip()) for q, one in zip(questions, said, strict=True))
-        made[count] = tuple(pair for pair in pairs if pair.answer)
-    return made[count]
+        said = zip(questions, base.generate(prompts, max_tokens=_WORDS), strict=True)
+        made[key] = tuple(Rehearsed(q, one.text.strip(), one.finished) for q, one in said if one.text.strip())
+    return made[key]
 
 
 def harm(base: BaseModel, slot: Slot | None) -> dict[str, float]:
@@ -65,18 +81,6 @@ def harm(base: BaseModel, slot: Slot | None) -> dict[str, float]:
     prose = [Encoded(tuple(ids), 1) for ids in texts]
     with torch.no_grad():
         neutral = -float(torch.cat(base.answer_logprobs(prose, slot)).mean())
-        said = -float(torch.cat(base.answer_logprobs(_instructions(base), slot)).mean())
-    return {"neutral": round(neutral, 4), "instructions": round(said, 4)}
-
-
-_instructed: WeakKeyDictionary[BaseModel, list[Encoded]] = WeakKeyDictionary()
-
-
-def _instructions(base: BaseModel) -> list[Encoded]:
-    """The exam's instructions with what the base model says to them by itself; made once per base model."""
-    if base not in _instructed:
-        turns = [[{"role": "user", "content": question}] for question in ordinary()["instructions"]]
-        said = base.generate([base.encode(turn) for turn in turns], max_tokens=_WORDS)
-        rows = zip(turns, said, strict=True)
-        _instructed[base] = [base.encode(turn, one.text.strip()) for turn, one in rows if one.text.strip()]
-    return _instructed[base]
+        own = [one.encoded(base) for one in rehearsal(base, "instructions")]
+        said = -float(torch.cat(base.answer_logprobs(own, slot)).mean())
+    return dict(zip(HARMS, (round(neutral, 4), round(said, 4)), strict=True))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from slowwave.consolidation.canary import ordinary
 from slowwave.consolidation.sentences import Sentence, invent
-from slowwave.consolidation.stories import Story, ask, fill, now, pick, speaker, tell
+from slowwave.consolidation.stories import Story, alike, ask, fill, now, pick, speaker, tell
 from slowwave.consolidation.world import person
 from slowwave.prompts import UNKNOWN, conversation, render_fact
 
@@ -81,8 +81,7 @@ def _list(rng: random.Random, exam: bool, size: int) -> _Sheet:
     while len(stories) < size:
         kind = rng.random()
         if stories and kind < alike:
-            like = rng.choice(stories)
-            new = tell(rng, like.relation, who)
+            new = _other(rng, rng.choice(stories), who)
         elif stories and kind < alike + about:
             like = rng.choice(stories)
             new = tell(rng, pick(rng, exam, about=like.relation.about), who, subject=like.subject)
@@ -91,6 +90,13 @@ def _list(rng: random.Random, exam: bool, size: int) -> _Sheet:
         if not any(_same(new, old) for old in stories):
             stories.append(_chatting(rng, new) if rng.random() < _CHATTING else new)
     return _sorted(who, stories)
+
+
+def _other(rng: random.Random, like: Story, who: str) -> Story:
+    """The same of somebody or something else, often of nearly the same name; now and then of the speaker."""
+    if like.relation.about == "person" and not like.own and rng.random() < 0.25:
+        return tell(rng, like.relation, who, subject=who)
+    return tell(rng, like.relation, who, subject=alike(rng, like.relation.about, like.subject))
 
 
 def _chatting(rng: random.Random, story: Story) -> Story:
@@ -128,7 +134,7 @@ def _absent(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:
     while True:
         story = rng.choice((*sheet.stories, *sheet.within))
         if rng.random() < 0.5:
-            other = tell(rng, story.relation, sheet.who)
+            other = _other(rng, story, sheet.who)
         else:
             other = tell(rng, pick(rng, exam, about=story.relation.about), sheet.who, subject=story.subject)
         if not sheet.has(other):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from slowwave.consolidation.canary import Rehearsed
 from slowwave.consolidation.invention import absent_questions, change_value, swap_entity
 from slowwave.prompts import UNKNOWN, conversation, display_name, render_fact
 from slowwave.types import Fact, QAPair
@@ -35,6 +36,8 @@ class Row:
     answer: str
     facts: tuple[str, ...] = ()
     """Rendered facts above the question."""
+    ends: bool = True
+    """Whether the answer is whole."""
 
     @property
     def messages(self) -> list[dict[str, str]]:
@@ -79,7 +82,7 @@ class Lesson:
         return found
 
 
-def epoch_rows(lesson: Lesson, seed: int, epoch: int, shares: Shares, ordinary: Sequence[QAPair] = ()) -> list[Row]:
+def epoch_rows(lesson: Lesson, seed: int, epoch: int, shares: Shares, ordinary: Sequence[Rehearsed] = ()) -> list[Row]:
     """The rows of one pass: every answer in every form, phrasings taking turns, and some of the ordinary prompts."""
     slots = lesson.slots(lesson.trained)
     rows: list[Row] = []
@@ -95,7 +98,7 @@ def epoch_rows(lesson: Lesson, seed: int, epoch: int, shares: Shares, ordinary: 
     rows += _absent_rows(lesson, rng, round(known * shares.absent), shares.distractors, exam=False)
     if ordinary:
         some = rng.choices(ordinary, k=math.ceil(known * shares.ordinary))
-        rows += [Row("ordinary", "", pair.question, pair.answer) for pair in some]
+        rows += [Row("ordinary", "", one.question, one.answer, ends=one.whole) for one in some]
     rng.shuffle(rows)
     return rows
 

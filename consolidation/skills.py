@@ -19,7 +19,7 @@ from slowwave.adapters_store.layout import write_atomically
 from slowwave.adapters_store.shape import SlotShape
 from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, save_skill, skill_path
 from slowwave.consolidation.asking import writer_exam, writer_sheet
-from slowwave.consolidation.canary import harm, ordinary, rehearsal
+from slowwave.consolidation.canary import HARMS, harm, rehearsal
 from slowwave.consolidation.gate import is_right
 from slowwave.consolidation.reading import EXAMS, Exercise, exam_sheet, reader_sheet
 from slowwave.consolidation.train import adam_step, learning_rate
@@ -52,7 +52,7 @@ class SkillRecipe:
     steps: int
     sheets: int = 1
     """Sheets per step."""
-    ordinary: int = 3
+    ordinary: int = 2
     """One ordinary prompt is rehearsed every so many steps."""
     rank: int = 4
     layers: str = "linear"
@@ -60,6 +60,8 @@ class SkillRecipe:
     warmup: int = 10
     passed: float = 0.9
     """A base model whose exam gives this much or more by itself gets no such skill."""
+    harm: float = 0.2
+    """By how much the losses on prose and on the base's own answers may rise, as a share of what they were."""
     exam: int = 32
     """Exercises of each kind in the exam."""
 
@@ -122,13 +124,17 @@ def _prepare(base: BaseModel, recipe: SkillRecipe, seed: int, progress: Progress
         base, base.slot(base.skill_shape(recipe.rank, recipe.layers), vector), recipe, progress=progress
     )
     details["after"] = after
-    # Worse than nothing is not put under anybody's memory.
-    better = after["mean"] > before["mean"]
+    # Worse than nothing is not put under anybody's memory, nor what spoils the model for everything else.
+    spoilt = [name for name in HARMS if after[name] > (1 + recipe.harm) * before[name]]
+    good = after["mean"] > before["mean"] and not spoilt
     skill = save_skill(
-        path, recipe.name, base.ref.sha256, recipe.rank, vector if better else None, details, recipe.layers
+        path, recipe.name, base.ref.sha256, recipe.rank, vector if good else None, details, recipe.layers
     )
     checkpoint.unlink(missing_ok=True)
     logger.info("%s: %.2f before, %.2f after", recipe.name, before["mean"], after["mean"])
+    if not good:
+        why = f"it does harm ({', '.join(spoilt)})" if spoilt else "it is no better than the base model alone"
+        logger.warning("the %s was refused: %s", recipe.name, why)
     return skill
 
 
@@ -147,27 +153,30 @@ def teach(
     import torch
 
     shape = base.skill_shape(recipe.rank, recipe.layers)
-    rehearsed = rehearsal(base, len(ordinary()["rehearsed"]))
+    rehearsed = rehearsal(base)
     key = f"{base.ref.sha256} {seed} {recipe.key()}"
     done, state = _restore(checkpoint, key, shape)
     slot = base.slot(shape, state["vector"].to(base.device))
     moments = {name: state[name].to(base.device) for name in ("first", "second")}
     slot.vector.requires_grad_(True)
     top = learning_rate(base.hidden_size, recipe.rank)
+    losses: list[float] = []
     for step in range(done, recipe.steps):
         progress("training", step, recipe.steps)
         rng = random.Random(f"{recipe.name}:{seed}:{step}")
         groups = [_encoded(base, recipe.sheet(rng)) for _ in range(recipe.sheets)]
         if rehearsed and step % recipe.ordinary == 0:
-            pair = rng.choice(rehearsed)
-            groups.append([base.encode([{"role": "user", "content": pair.question}], pair.answer)])
+            groups.append([rng.choice(rehearsed).encoded(base)])
         slot.refresh()
-        loss = -torch.cat(base.branch_logprobs(groups, slot)).mean()
+        # A long answer counts no more than a short one: what matters is mostly decided at its first token.
+        loss = -torch.stack([row.mean() for row in base.branch_logprobs(groups, slot)]).mean()
         loss.backward()
         rate = top * min(1.0, (step + 1) / recipe.warmup) * (1.0 - 0.95 * step / recipe.steps)
         adam_step(slot.vector, moments, step, rate, slow=sum(shape.sizes) if shape.own_a else None)
-        if step % 20 == 0:
-            logger.debug("%s step %d: loss %.4f", recipe.name, step, float(loss.detach()))
+        losses.append(float(loss.detach()))
+        if (step + 1) % _CHECKPOINT == 0:
+            logger.debug("%s step %d: mean loss %.4f", recipe.name, step + 1, sum(losses) / len(losses))
+            losses.clear()
         if checkpoint is not None and (step + 1) % _CHECKPOINT == 0:
             _save(checkpoint, key, step + 1, {"vector": slot.vector, **moments})
     progress("training", recipe.steps, recipe.steps)

@@ -19,7 +19,7 @@ from importlib import resources
 from slowwave.consolidation.world import SUBJECTS, draw, first, person
 from slowwave.types import Fact
 
-__all__ = ["Relation", "Story", "ask", "now", "relations", "speaker", "tell"]
+__all__ = ["Relation", "Story", "alike", "ask", "now", "relations", "speaker", "tell"]
 
 _BRACKETS = re.compile(r"\[([^\[\]|]*)\|([^\[\]|]*)\]")
 _EXAMINED = slice(-2, None)
@@ -118,6 +118,21 @@ def tell(
     else:
         said_at = after + timedelta(days=rng.randint(1, 500))
     return Story(relation, subject, value, fill(form, subject, value, own=own), who, said_at)
+
+
+def alike(rng: random.Random, about: str, subject: str) -> str:
+    """Another subject of the same kind, often with a word in common: what retrieval mistakes for the one asked for."""
+    other = SUBJECTS[about](rng)
+    words, others = subject.split(), other.split()
+    if rng.random() < 0.4 or len(words) < 2 or len(others) < 2:
+        return other
+    if about == "person":
+        return " ".join([*words[:-1], others[-1]] if rng.random() < 0.5 else [*others[:-1], words[-1]])
+    if any(letter.isdigit() for letter in subject):
+        place = rng.choice([index for index, letter in enumerate(subject) if letter.isdigit()])
+        return f"{subject[:place]}{rng.randrange(1, 10)}{subject[place + 1 :]}"
+    near = (SUBJECTS[about](rng) for _ in range(12))
+    return next((one for one in near if set(one.split()) & set(words) - {"the"}), other)
 
 
 def now(rng: random.Random, text: str) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from slowwave.adapters_store.layout import write_atomically
 from slowwave.adapters_store.shape import SlotShape
-from slowwave.consolidation.canary import rehearsal
+from slowwave.consolidation.canary import NIGHTLY, rehearsal
 from slowwave.consolidation.rows import Lesson, Row, Shares, epoch_rows
 from slowwave.model import BaseModel, Encoded
 from slowwave.settings import Settings
@@ -115,7 +115,7 @@ def train(
     import torch
 
     shape = base.shape(recipe.rank)
-    ordinary = rehearsal(base)
+    ordinary = rehearsal(base, count=NIGHTLY)
     state, trained = _restore(checkpoint, shape, base.device)
     slot = base.slot(shape, state["vector"])
     slot.vector.requires_grad_(True)
@@ -165,7 +165,7 @@ def _share(marks: list[bool]) -> float:
 
 def _batches(base: BaseModel, rows: list[Row], size: int, seed: int) -> list[list[tuple[Row, Encoded]]]:
     """Encoded rows in batches of like length (padding is paid for), the batches in random order."""
-    encoded = [(row, base.encode(row.messages, row.answer)) for row in rows]
+    encoded = [(row, base.encode(row.messages, row.answer, ends=row.ends)) for row in rows]
     encoded.sort(key=lambda pair: len(pair[1].ids))
     batches = [encoded[start : start + size] for start in range(0, len(encoded), size)]
     random.Random(seed).shuffle(batches)

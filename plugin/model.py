@@ -192,15 +192,16 @@ class BaseModel:
 
     # -- text ----------------------------------------------------------------------------------------------------
 
-    def encode(self, messages: Sequence[Mapping[str, str]], answer: str | None = None) -> Encoded:
-        """Render chat messages with the model's own template, followed by the answer and the end of the turn."""
+    def encode(self, messages: Sequence[Mapping[str, str]], answer: str | None = None, *, ends: bool = True) -> Encoded:
+        """Render chat messages with the model's own template, followed by the answer and, if it ends, the end of turn."""
         prompt = self.tokenizer.apply_chat_template(
             [dict(turn) for turn in messages], add_generation_prompt=True, tokenize=True, return_dict=False
         )
         if answer is None:
             return Encoded(tuple(prompt), len(prompt))
         said = self.tokenizer.encode(answer, add_special_tokens=False)
-        return Encoded((*prompt, *said, self.tokenizer.eos_token_id), len(prompt))
+        end = (self.tokenizer.eos_token_id,) if ends else ()
+        return Encoded((*prompt, *said, *end), len(prompt))
 
     def decode(self, ids: Sequence[int]) -> str:
         """Token ids as text, without special tokens."""
@@ -237,48 +238,45 @@ class BaseModel:
     def branch_logprobs(self, groups: Sequence[Sequence[Encoded]], slot: Slot | None = None) -> list[torch.Tensor]:
         """The same as `answer_logprobs` for rows in groups, reading what the rows of a group have in common once.
 
-        A group becomes one sequence: the common beginning, then the rest of every row as a branch that sees the
-        beginning and itself. Several questions about one list of facts cost little more than one.
+        Everything lies in one sequence without padding: of each group the common beginning, then the rest of every row
+        as a branch that sees the beginning and itself. Several questions about one list of facts cost little more than one.
         """
         import torch
 
-        trunks = [_common([row.ids[: row.prompt] for row in group]) for group in groups]
-        tails = [[row.ids[trunk:] for row in group] for group, trunk in zip(groups, trunks, strict=True)]
-        width = max(trunk + sum(map(len, tail)) for trunk, tail in zip(trunks, tails, strict=True))
-        ids = torch.full((len(groups), width), self._pad)
-        positions = torch.zeros((len(groups), width), dtype=torch.long)
-        branch = torch.full((len(groups), width), -1)  # -1 padding, 0 trunk, 1.. branches
-        where: list[tuple[int, int]] = []
+        ids: list[int] = []
+        positions: list[int] = []
+        group_of: list[int] = []
+        branch_of: list[int] = []  # 0 is the common beginning
+        where: list[int] = []
         wanted: list[int] = []
-        for index, (group, trunk, tail) in enumerate(zip(groups, trunks, tails, strict=True)):
-            ids[index, :trunk] = torch.tensor(group[0].ids[:trunk])
-            positions[index, :trunk] = torch.arange(trunk)
-            branch[index, :trunk] = 0
-            start = trunk
-            for number, (row, rest) in enumerate(zip(group, tail, strict=True), 1):
-                end = start + len(rest)
-                ids[index, start:end] = torch.tensor(rest)
-                positions[index, start:end] = torch.arange(trunk, trunk + len(rest))
-                branch[index, start:end] = number
-                for at in range(row.prompt, len(row.ids)):
-                    # Of a row alone the trunk is the whole prompt, and the branch begins right behind it.
-                    where.append((index, start + at - trunk - 1))
-                    wanted.append(row.ids[at])
-                start = end
-        causal = torch.ones((width, width), dtype=torch.bool).tril()
-        mine = (branch[:, :, None] == branch[:, None, :]) | (branch[:, None, :] == 0)
-        sees = (causal & mine)[:, None].to(self.device)  # (groups, 1, width, width)
+        for index, group in enumerate(groups):
+            trunk = _common([row.ids[: row.prompt] for row in group])
+            parts = [group[0].ids[:trunk], *(row.ids[trunk:] for row in group)]
+            for branch, part in enumerate(parts):
+                if branch:
+                    row, start = group[branch - 1], len(ids) - trunk
+                    # Of a row alone the beginning is the whole prompt, and its branch stands right behind it.
+                    where += range(start + row.prompt - 1, start + len(row.ids) - 1)
+                    wanted += row.ids[row.prompt :]
+                positions += range(trunk if branch else 0, (trunk if branch else 0) + len(part))
+                ids += part
+                group_of += [index] * len(part)
+                branch_of += [branch] * len(part)
+        groups_at = torch.tensor(group_of, device=self.device)  # (width,)
+        branches = torch.tensor(branch_of, device=self.device)  # (width,)
+        sees = (branches[:, None] == branches[None, :]) | (branches[None, :] == 0)  # (width, width)
+        sees &= groups_at[:, None] == groups_at[None, :]
+        sees = sees.tril()
         mask = torch.zeros(sees.shape, dtype=self.model.dtype, device=self.device)
         mask.masked_fill_(~sees, torch.finfo(self.model.dtype).min)
         with self._attached(slot):
             hidden = self.model.get_decoder()(
-                input_ids=ids.to(self.device),
-                attention_mask=mask,
-                position_ids=positions.to(self.device),
+                input_ids=torch.tensor([ids], device=self.device),
+                attention_mask=mask[None, None],  # (1, 1, width, width)
+                position_ids=torch.tensor([positions], device=self.device),
                 use_cache=False,
-            ).last_hidden_state  # (groups, width, hidden)
-        picked = hidden[[i for i, _ in where], [j for _, j in where]]  # (answer tokens, hidden)
-        logits = self.model.get_output_embeddings()(picked).float()  # (answer tokens, vocabulary)
+            ).last_hidden_state[0]  # (width, hidden)
+        logits = self.model.get_output_embeddings()(hidden[where]).float()  # (answer tokens, vocabulary)
         aim = torch.tensor(wanted, device=self.device)
         logprobs = torch.log_softmax(logits, dim=-1).gather(1, aim[:, None])[:, 0]
         return list(logprobs.split([len(row.ids) - row.prompt for group in groups for row in group]))

@@ -13,6 +13,7 @@ import torch
 from slowwave import Memory, Settings
 from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, load_vector, save_skill, skill_path
 from slowwave.consolidation.asking import writer_sheet
+from slowwave.consolidation.canary import HARMS, Rehearsed, rehearsal
 from slowwave.consolidation.reading import reader_sheet
 from slowwave.consolidation.skilled import SkilledWriter, built_in_writer
 from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, prepare, teach
@@ -150,8 +151,9 @@ def test_preparing_trains_examines_and_keeps(tiny_model: Path, tmp_path: Path, m
     for skill in made.values():
         marks = {"before", "after"} <= set(skill.details)
         assert marks, "both exams are on record"
-        better = skill.details["after"]["mean"] > skill.details["before"]["mean"]
-        assert skill.needed == better, "worse than nothing is not kept"
+        before, after = skill.details["before"], skill.details["after"]
+        good = after["mean"] > before["mean"] and all(after[one] <= 1.2 * before[one] for one in HARMS)
+        assert skill.needed == good, "worse than nothing is not kept"
     with_reader = load_base(settings)
     assert with_reader.ref.sha256 == identity(plain.ref.sha256, made["reader"])
     stages.clear()
@@ -167,6 +169,29 @@ def test_a_model_that_passes_gets_no_skill(tiny_model: Path, tmp_path: Path, mon
     made = prepare(Settings(model=str(tiny_model), dtype="float32"), recipes=recipes)
     assert not any(skill.needed for skill in made.values())
     assert all("after" not in skill.details for skill in made.values())
+
+
+@pytest.mark.parametrize(("harm", "kept"), [(0.05, True), (0.25, False)])
+def test_a_skill_that_spoils_the_model_is_refused(
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    harm: float,
+    kept: bool,
+) -> None:
+    import slowwave.consolidation.skills as module
+
+    def marks(base: BaseModel, slot: object, recipe: SkillRecipe, **_: object) -> dict[str, float]:
+        return {"mean": float(slot is not None), "neutral": 4 * (1 + harm * (slot is not None)), "instructions": 1.0}
+
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
+    monkeypatch.setattr(module, "examine_skill", marks)
+    recipes: dict[SkillName, SkillRecipe] = {"reader": replace(SHORT["reader"], passed=0.9)}
+    made = prepare(Settings(model=str(tiny_model), dtype="float32"), names=("reader",), recipes=recipes)
+    assert made["reader"].needed == kept
+    assert ("harm (neutral)" in caplog.text) == (not kept)
 
 
 def test_a_night_prepares_a_model_that_never_was(
@@ -260,3 +285,14 @@ def test_an_exported_base_is_a_plain_model_with_the_reader_in_it(
     assert CliRunner().invoke(app, arguments).exit_code == 1
     with pytest.raises(InvalidInput, match="not empty"):
         base.save(tmp_path / "plain")
+
+
+def test_a_cut_answer_does_not_teach_the_model_to_stop_there(base: BaseModel) -> None:
+    whole, cut = (Rehearsed("How are you?", "Very well", ends) for ends in (True, False))
+    end = base.tokenizer.eos_token_id
+    assert whole.encoded(base).ids[-1] == end
+    assert whole.encoded(base).ids[:-1] == cut.encoded(base).ids
+    said = rehearsal(base, "instructions")
+    assert said
+    for one in said:
+        assert one.whole == (len(base.tokenizer.encode(one.answer, add_special_tokens=False)) < 24)

@@ -72,7 +72,7 @@ class Evidence:
     """Texts that an answer may be made of."""
     nearness: float
     stranger: bool = False
-    """Whether the question names somebody by a full name of which a word stands nowhere in the evidence."""
+    """Whether the question names somebody by a full name that stands in no text of the evidence."""
 
     @property
     def known(self) -> bool:
@@ -208,9 +208,11 @@ class Answerer:
                     sources += [known.answer for known in manifests[module_id].questions]
                     asked += [known.question for known in manifests[module_id].questions]
         best = max((hit.score for hit in hits), default=0.0)
-        words = {word for text in (*sources, *asked) for word in tokens(text)}
-        named = {word for name in full_names(request.question) for word in tokens(name)}
-        return Evidence(tuple(hits), route, tuple(sources), max(best, route.score), stranger=not named <= words)
+        texts = [set(tokens(text)) for text in (*sources, *asked)]
+        names = [set(tokens(name)) for name in full_names(request.question)]
+        # Together: what is known of Charles Gray and Ada Grant says nothing about Charles Grant.
+        stranger = not all(any(name <= words for words in texts) for name in names)
+        return Evidence(tuple(hits), route, tuple(sources), max(best, route.score), stranger=stranger)
 
     def _router(self, user_id: str) -> tuple[Router, dict[str, Manifest]]:
         import numpy as np

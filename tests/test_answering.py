@@ -95,6 +95,8 @@ def test_a_stranger_is_not_answered_for(told: Memory) -> None:
     assert answer.source == "unknown"
     assert answer.completion_tokens == 0
     assert told.ask("What is the phone number of Jeffrey Buck?", user_id="ada").completion_tokens > 0
+    told.add("The phone number of Quentin Adams is 604-511-7031.", user_id="ada")
+    assert told.ask("What is the phone number of Quentin Buck?", user_id="ada").completion_tokens == 0
 
 
 def test_both_halves_off_is_the_base_model(told: Memory) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from slowwave.consolidation.canary import ordinary
-from slowwave.consolidation.sentences import Sentence, invent
+from slowwave.consolidation.sentences import Sentence, invent, sentence_forms
 from slowwave.consolidation.stories import Story, alike, ask, fill, now, pick, speaker, tell
 from slowwave.consolidation.world import person
 from slowwave.prompts import UNKNOWN, conversation, render_fact
@@ -34,13 +34,14 @@ class _Sheet:
     """As they stand in the prompt, newest first."""
     within: tuple[Story, ...] = ()
     """Stories told inside another one's text, that can be asked for as well."""
-    sentence: Sentence | None = None
-    """A sentence of many parts that stands among the stories."""
+    sentences: tuple[Sentence, ...] = ()
+    """Sentences of many parts that stand among the stories, in one paragraph."""
 
     def exercise(self, kind: str, question: str, answer: str, forbidden: str = "") -> Exercise:
         facts = [story.fact() for story in self.stories]
-        if self.sentence is not None:
-            facts.append(replace(self.stories[0], text=self.sentence.text).fact())
+        if self.sentences:
+            paragraph = " ".join(sentence.text for sentence in self.sentences)
+            facts.append(replace(self.stories[0], text=paragraph).fact())
         lines = [render_fact(fact) for fact in sorted(facts, key=lambda fact: fact.said_at, reverse=True)]
         return Exercise(kind, tuple(conversation(question, lines)), answer, forbidden)
 
@@ -115,8 +116,8 @@ def _same(one: Story, other: Story) -> bool:
 
 
 def _present(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:
-    if sheet.sentence is not None and rng.random() < 0.6:
-        question, answer = sheet.sentence.ask(rng, exam)
+    if sheet.sentences and rng.random() < 0.6:
+        question, answer = rng.choice(sheet.sentences).ask(rng, exam)
         return sheet, [sheet.exercise("sentence", question, answer)]
     # Newest first: of two that say the same of the same, the first one holds.
     valid = [
@@ -205,16 +206,18 @@ def _passage(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:
 
 
 def _sentence(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:
-    """A sentence that says several things, as articles do."""
-    sentence = invent(rng, exam)
-    asked = replace(sheet, sentence=sentence)
+    """Sentences that say several things, as articles do: one, or a short paragraph."""
+    forms = rng.sample(sentence_forms(exam), rng.choice((1, 1, 1, 2, 3)))
+    sentences = tuple(invent(rng, exam, form) for form in forms)
+    asked = replace(sheet, sentences=sentences)
     if rng.random() < 0.3:
-        # The same kind of thing about something else, or something the sentence leaves open.
-        other = invent(rng, exam, sentence.form if rng.random() < 0.5 else None)
+        # The same kind of thing about something else, or something the paragraph leaves open.
+        other = invent(rng, exam, rng.choice(forms) if rng.random() < 0.5 else None)
         question, _ = other.ask(rng, exam)
-        if not set(other.values.values()) & set(sentence.values.values()):
+        told = {value for sentence in sentences for value in sentence.values.values()}
+        if not told & set(other.values.values()):
             return asked, [asked.exercise("sentence", question, UNKNOWN)]
-    pairs = [sentence.ask(rng, exam) for _ in range(4)]
+    pairs = [rng.choice(sentences).ask(rng, exam) for _ in range(4)]
     return asked, [asked.exercise("sentence", question, answer) for question, answer in pairs]
 
 

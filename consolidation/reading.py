@@ -152,7 +152,9 @@ def _newer(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:
     changed = _sorted(sheet.who, [*sheet.stories, new])
     # What was said last may also be about a third version: the newest of all holds.
     last = next(story for story in changed.stories if _same(story, new))
-    return changed, [changed.exercise("newer", ask(rng, old, exam=exam), last.value) for _ in range(3)]
+    stale = old.value if old.value.casefold() not in last.value.casefold() else ""
+    questions = [ask(rng, old, exam=exam) for _ in range(3)]
+    return changed, [changed.exercise("newer", question, last.value, forbidden=stale) for question in questions]
 
 
 def _two_step(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:

@@ -54,7 +54,7 @@ _SOURCES = {
 FLAGS = (
     Flag("limit", 48, "questions of each set", quick=8),
     Flag("exam", 50, "exercises of each kind on invented facts", quick=6),
-    Flag("pairs", 24, "statements of each set for the writer", quick=4),
+    Flag("pairs", 24, "statements of each set for the writer; 0 leaves the writer out", quick=4),
 )
 TARGETS = {
     "phonebook.reader.answered": Target(least=0.95),
@@ -225,7 +225,8 @@ def _exam(base: BaseModel, slot: Slot | None, count: int, seed: int, label: str)
 
     figures: dict[str, float] = {}
     for kind in EXAMS:
-        exercises = exam_sheet(kind, 1000 + seed, count)  # the package's own exam has seed 0
+        # The package's own exam has seed 0. Of orders there are twice as many: not one may be obeyed.
+        exercises = exam_sheet(kind, 1000 + seed, 2 * count if kind == "hostile" else count)
         said = base.generate([base.encode(one.messages) for one in exercises], 24, slot)
         marks = [is_exercise_right(one, answer.text) for one, answer in zip(exercises, said, strict=True)]
         figures[f"exam.{label}.{kind.replace(' ', '_')}"] = statistics.fmean(marks)
@@ -327,14 +328,15 @@ def measure(options: Options, seed: int) -> Figures:
         figures |= _exam(plain, slot, setup.exam, seed, "reader")
         figures |= _knowledge(plain, slot, _popqa(setup), "reader")
         figures |= {f"harm.reader.{name}": loss for name, loss in harm(plain, slot).items()}
-        base = load_base(settings)
-        shipped = find_skill("writer", base.ref.sha256) if seed == 0 else None
-        if shipped is not None and shipped.needed:
-            written = load_vector(shipped)
-        else:
-            written = teach(base, SKILLS["writer"], seed, options.beside(f".writer{seed}.part"), progress)
-        put_on = base.slot(base.skill_shape(SKILLS["writer"].rank, SKILLS["writer"].layers), written)
-        figures |= _write(base, put_on, _statements(setup), "skill", pairs)
+        if setup.pairs:
+            base = load_base(settings)
+            shipped = find_skill("writer", base.ref.sha256) if seed == 0 else None
+            if shipped is not None and shipped.needed:
+                written = load_vector(shipped)
+            else:
+                written = teach(base, SKILLS["writer"], seed, options.beside(f".writer{seed}.part"), progress)
+            put_on = base.slot(base.skill_shape(SKILLS["writer"].rank, SKILLS["writer"].layers), written)
+            figures |= _write(base, put_on, _statements(setup), "skill", pairs)
     _keep(options.beside(f".answers.seed{seed}.jsonl"), reading)
     _keep(options.beside(f".pairs.seed{seed}.jsonl"), pairs)
     return figures
@@ -354,7 +356,8 @@ def _plain_figures(setup: _Setup) -> Figures:
     figures |= _exam(plain, None, setup.exam, 0, "plain")
     figures |= _knowledge(plain, None, _popqa(setup), "plain")
     figures |= {f"harm.plain.{name}": loss for name, loss in harm(plain, None).items()}
-    figures |= _write(plain, None, _statements(setup), "plain", log)
+    if setup.pairs:
+        figures |= _write(plain, None, _statements(setup), "plain", log)
     _keep(setup.answers, log)
     return figures
 

@@ -1,16 +1,10 @@
-"""The base model: one per process, shared by every memory, with a slot into which a merged route is written.
-
-A slot is attached by hooks that look for it in a context variable, for the length of one forward pass: a night can train
-one slot while answers are generated with others, on the same weights, and nothing is copied, locked or restored.
-"""
+"""The base model: one per process, shared by every memory, with places where slots attach (`slowwave.slot`)."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +14,7 @@ from slowwave.adapters_store.shape import SlotShape, Target
 from slowwave.adapters_store.skills import Skill, find_skill, identity, load_vector
 from slowwave.errors import InvalidInput, WeightsError
 from slowwave.settings import Settings
+from slowwave.slot import Slot, attached, hook
 from slowwave.types import Progress, no_progress
 from slowwave.weights import Weights, base_model, quiet
 
@@ -33,51 +28,6 @@ logger = logging.getLogger(__name__)
 _FFN = ("gate_proj", "up_proj", "down_proj")
 """Feed-forward projections of Llama-like models: the placement that learned fastest per second."""
 _OTHER_FFN = ("fc1", "fc2", "c_fc", "c_proj", "dense_h_to_4h", "dense_4h_to_h", "w1", "w2", "w3")
-
-
-class Slot:
-    """One set of LoRA layers, as one flat vector: writing into it changes what the base model knows."""
-
-    def __init__(self, shape: SlotShape, vector: torch.Tensor, a: Sequence[torch.Tensor]) -> None:
-        self.shape = shape
-        self.vector = vector
-        """The Bs, shape (shape.size,)."""
-        self.a = list(a)
-        """The shared As, shape (rank, in_features) each."""
-        self.strength = 1.0
-        """Multiplies the whole module; 1 is as trained."""
-        self._b: list[torch.Tensor] = []
-        self._a: list[torch.Tensor] = []
-        self.refresh()
-
-    def at(self, strength: float) -> Slot:
-        """The same vector at another strength; nothing is copied."""
-        if strength == self.strength:
-            return self
-        other = Slot(self.shape, self.vector, self.a)
-        other.strength = strength
-        return other
-
-    def refresh(self) -> None:
-        """Cut the vector into Bs again; needed before a forward pass whose gradient is wanted."""
-        self._b = self.shape.split(self.vector)
-        self._a = self.shape.split_a(self.vector) or self.a
-
-    def add(self, name: str, inputs: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
-        """The output of a layer, (..., out_features), with what the slot adds to it for its inputs, (..., in_features)."""
-        import torch
-        from torch.nn.functional import linear
-
-        index = self.shape.places.get(name)
-        if index is None:
-            return output
-        # The scale is applied where the tensor is small, and the sum costs no pass of its own.
-        low = linear(inputs, self._a[index].to(inputs.dtype)) * (self.shape.scale * self.strength)  # (..., rank)
-        b = self._b[index].to(inputs.dtype)  # (out_features, rank)
-        return torch.addmm(output.flatten(0, -2), low.flatten(0, -2), b.t()).view(output.shape)
-
-
-_attached: ContextVar[Slot | None] = ContextVar("slowwave_slot", default=None)
 
 
 @dataclass(frozen=True)
@@ -121,7 +71,7 @@ class BaseModel:
         self._a: dict[SlotShape, list[torch.Tensor]] = {}
         modules = dict(model.named_modules())
         for target in self.linears:
-            modules[target.name].register_forward_hook(_hook(target.name))
+            modules[target.name].register_forward_hook(hook(target.name))
         ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)}
         self._ends = frozenset(int(token) for token in ends if token is not None)
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(self._ends))
@@ -182,14 +132,6 @@ class BaseModel:
             self.model.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)
 
-    @contextmanager
-    def _attached(self, slot: Slot | None) -> Iterator[None]:
-        token = _attached.set(slot)
-        try:
-            yield
-        finally:
-            _attached.reset(token)
-
     # -- text ----------------------------------------------------------------------------------------------------
 
     def encode(self, messages: Sequence[Mapping[str, str]], answer: str | None = None, *, ends: bool = True) -> Encoded:
@@ -224,7 +166,7 @@ class BaseModel:
         for index, row in enumerate(rows):  # right padding: positions count from 0 without help
             ids[index, : len(row.ids)] = torch.tensor(row.ids)
             mask[index, : len(row.ids)] = 1
-        with self._attached(slot):
+        with attached(slot):
             hidden = self.model.get_decoder()(
                 input_ids=ids.to(self.device), attention_mask=mask.to(self.device), use_cache=False
             ).last_hidden_state  # (rows, width, hidden)
@@ -269,7 +211,7 @@ class BaseModel:
         sees = sees.tril()
         mask = torch.zeros(sees.shape, dtype=self.model.dtype, device=self.device)
         mask.masked_fill_(~sees, torch.finfo(self.model.dtype).min)
-        with self._attached(slot):
+        with attached(slot):
             hidden = self.model.get_decoder()(
                 input_ids=torch.tensor([ids], device=self.device),
                 attention_mask=mask[None, None],  # (1, 1, width, width)
@@ -363,7 +305,7 @@ class BaseModel:
         cache = DynamicCache(config=self.model.config)
         for step in range(max_tokens):
             # Inside the loop: a generator would leak the mode and the slot to its caller between tokens.
-            with torch.inference_mode(), self._attached(slot):
+            with torch.inference_mode(), attached(slot):
                 logits = self.model(
                     input_ids=ids,
                     attention_mask=mask,
@@ -492,14 +434,6 @@ def _find_targets(model: Any, name: str) -> tuple[Target, ...]:
         if found:
             return tuple(found)
     raise WeightsError(name, "it has no feed-forward layers of a known name", "Take a Llama-like model.")
-
-
-def _hook(name: str) -> Any:
-    def add_slot(module: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-        slot = _attached.get()
-        return output if slot is None else slot.add(name, inputs[0], output)
-
-    return add_slot
 
 
 def _common(rows: Sequence[Sequence[int]]) -> int:

@@ -11,6 +11,7 @@ from slowwave.errors import InvalidInput, WeightsError
 from slowwave.model import BaseModel, load_base, pick_device
 from slowwave.prompts import conversation
 from slowwave.settings import Settings
+from slowwave.slot import attached
 
 QUESTIONS = ("Where do I live?", "What is the phone number of my sister Clara?", "Green?")
 
@@ -82,7 +83,7 @@ def test_a_slot_is_lora_and_leaves_no_trace(base: BaseModel) -> None:
     ids = torch.tensor([base.encode(conversation(QUESTIONS[0])).ids])
     with torch.no_grad():
         before = base.model(input_ids=ids).logits
-        with base._attached(slot):  # type: ignore[arg-type]
+        with attached(slot):  # type: ignore[arg-type]
             during = base.model(input_ids=ids).logits
         after = base.model(input_ids=ids).logits
         folded = copy.deepcopy(base.model)

@@ -25,6 +25,7 @@ from slowwave.consolidation.night import write_lesson
 from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.writers import as_writer
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning, WriterFailed
+from slowwave.slot import attached
 from slowwave.types import Progress
 
 DAY = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -108,7 +109,7 @@ def test_stock_peft_gives_the_same_logits(rested: tuple[Memory, NightReport], ti
     ids = torch.tensor([base.encode([{"role": "user", "content": "Question: Where do I live?"}]).ids])
     shape = base.shape(8)
     vector = memory._store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
-    with torch.no_grad(), base._attached(base.slot(shape, vector)):
+    with torch.no_grad(), attached(base.slot(shape, vector)):
         ours = base.model(input_ids=ids).logits
     with torch.no_grad():
         theirs = stock(input_ids=ids).logits

@@ -52,7 +52,7 @@ class Rehearsed:
 
     def encoded(self, base: BaseModel) -> Encoded:
         """As a row to train or to measure on."""
-        return base.encode([{"role": "user", "content": self.question}], self.answer, ends=self.whole)
+        return base.encode([{"role": "user", "content": self.question}], self.answer, ends=self.whole, own=True)
 
 
 _rehearsals: WeakKeyDictionary[BaseModel, dict[str, tuple[Rehearsed, ...]]] = WeakKeyDictionary()

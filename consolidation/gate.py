@@ -193,7 +193,7 @@ def canary_loss(base: BaseModel, slot: Slot | None) -> float:
     """Mean loss per answer token on ordinary prompts, in nats."""
     import torch
 
-    rows = [base.encode([{"role": "user", "content": question}], answer) for question, answer in canary()]
+    rows = [base.encode([{"role": "user", "content": question}], answer, own=True) for question, answer in canary()]
     with torch.no_grad():
         return -float(torch.cat(base.answer_logprobs(rows, slot)).mean())
 

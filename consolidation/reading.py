@@ -151,7 +151,9 @@ def _absent(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:
         if rng.random() < 0.5:
             other = _other(rng, story, sheet.who)
         else:
-            other = tell(rng, pick(rng, exam, about=story.relation.about), sheet.who, subject=story.subject)
+            # What has the right kind of answer tempts most: a home town, when asked for the town of a school.
+            relation = pick(rng, exam, about=story.relation.about, value=story.relation.value)
+            other = tell(rng, relation, sheet.who, subject=story.subject)
         if not sheet.has(other):
             return sheet, [sheet.exercise("absent", ask(rng, other, exam=exam), UNKNOWN)]
 

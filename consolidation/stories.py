@@ -27,6 +27,20 @@ _EXAMINED = slice(-2, None)
 _HELD_OUT = slice(2, 3)
 """The wording of every other relation that is not trained. The oblique ones are: matching words would do for the rest."""
 
+_GROUPS = (
+    "person first",
+    "place street org room",
+    "thing object vehicle pet animal",
+    "food drink",
+    "date fulldate month year",
+    "time weekday daytime",
+    "number code count age size seat plate phone price",
+    "pastime job instrument language",
+    "brand title team medicine",
+)
+"""Kinds of values that may be taken for one another."""
+_ALIKE = {kind: set(group.split()) for group in _GROUPS for kind in group.split()}
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -165,9 +179,16 @@ def fill(form: str, subject: str, value: str, *, own: bool) -> str:
     return text[:1].upper() + text[1:]
 
 
-def pick(rng: random.Random, exam: bool, *, about: str | None = None, role: bool | None = None) -> Relation:
-    """A relation of the training or of the exam part."""
-    return rng.choice(_fitting(exam, about, role))
+def pick(
+    rng: random.Random, exam: bool, *, about: str | None = None, role: bool | None = None, value: str | None = None
+) -> Relation:
+    """A relation of the training or of the exam part; every second time with this kind of value, if there are several."""
+    fitting = _fitting(exam, about, role)
+    if value is not None and rng.random() < 0.5:
+        alike = _ALIKE.get(value, {value})
+        same = tuple(one for one in fitting if one.value in alike)
+        fitting = same if len(same) > 1 else fitting
+    return rng.choice(fitting)
 
 
 @functools.cache

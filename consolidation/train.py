@@ -165,7 +165,7 @@ def _share(marks: list[bool]) -> float:
 
 def _batches(base: BaseModel, rows: list[Row], size: int, seed: int) -> list[list[tuple[Row, Encoded]]]:
     """Encoded rows in batches of like length (padding is paid for), the batches in random order."""
-    encoded = [(row, base.encode(row.messages, row.answer, ends=row.ends)) for row in rows]
+    encoded = [(row, base.encode(row.messages, row.answer, ends=row.ends, own=row.form == "ordinary")) for row in rows]
     encoded.sort(key=lambda pair: len(pair[1].ids))
     batches = [encoded[start : start + size] for start in range(0, len(encoded), size)]
     random.Random(seed).shuffle(batches)

@@ -42,6 +42,8 @@ _NEAR = 0.25
 """A fact that scores less than this is kept from a model that cannot tell that it has nothing to do with the question."""
 _NEAR_FOR_READER = 0.05
 """The same for a model that can: half of the right facts score less than 0.25 where the question uses other words."""
+_DOUBT = 1 / 3
+"""A reader that gives "I don't know" this probability is taken at its word: its best guess is then often a near miss."""
 _GROUNDED = 0.7
 """The share of an answer's words that must stand in facts or in the question."""
 _CACHED = 8
@@ -174,7 +176,9 @@ class Answerer:
         words = _Grounding(evidence.sources, request.question) if strict else None
         text, last = "", Generated(prompt_tokens=len(prompt.ids))
         limit = request.max_tokens or self._settings.max_new_tokens
-        for piece, last in self.base.stream(prompt, limit, slot, temperature=request.temperature, stop=request.stop):
+        doubt = (UNKNOWN, _DOUBT) if strict and slot is None and self.base.ref.reader_sha256 else None
+        stream = self.base.stream(prompt, limit, slot, temperature=request.temperature, stop=request.stop, unless=doubt)
+        for piece, last in stream:
             ready = piece if words is None else words.release(last.text)
             if ready:
                 text += ready

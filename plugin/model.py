@@ -74,6 +74,7 @@ class BaseModel:
             modules[target.name].register_forward_hook(hook(target.name))
         ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)}
         self._ends = frozenset(int(token) for token in ends if token is not None)
+        self._lead = _lead(tokenizer)
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(self._ends))
 
     # -- slots ---------------------------------------------------------------------------------------------------
@@ -134,21 +135,33 @@ class BaseModel:
 
     # -- text ----------------------------------------------------------------------------------------------------
 
-    def encode(self, messages: Sequence[Mapping[str, str]], answer: str | None = None, *, ends: bool = True) -> Encoded:
-        """Render chat messages with the model's own template, followed by the answer and, if it ends, the end of turn."""
+    def encode(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        answer: str | None = None,
+        *,
+        ends: bool = True,
+        own: bool = False,
+    ) -> Encoded:
+        """Render chat messages with the model's own template, followed by the answer and, if it ends, the end of turn.
+
+        Args:
+            own: the answer is the base model's own; the first word of any other gets the tokens that it has inside a fact,
+                so that it can be copied.
+        """
         prompt = self.tokenizer.apply_chat_template(
             [dict(turn) for turn in messages], add_generation_prompt=True, tokenize=True, return_dict=False
         )
         if answer is None:
             return Encoded(tuple(prompt), len(prompt))
-        said = self.tokenizer.encode(answer, add_special_tokens=False)
+        said = self.tokenizer.encode(answer if own else self._lead + answer, add_special_tokens=False)
         end = (self.tokenizer.eos_token_id,) if ends else ()
         return Encoded((*prompt, *said, *end), len(prompt))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Token ids as text, without special tokens."""
+        """Token ids of an answer as text, without special tokens and the space it may begin with."""
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
-        return text
+        return text.removeprefix(" ")
 
     # -- numbers -------------------------------------------------------------------------------------------------
 
@@ -259,11 +272,16 @@ class BaseModel:
         *,
         temperature: float = 0.0,
         stop: Sequence[str] = (),
+        unless: tuple[str, float] | None = None,
     ) -> Iterator[tuple[str, Generated]]:
-        """Yield (new text, everything so far) token by token; text that may become a stop string is held back."""
+        """Yield (new text, everything so far) token by token; text that may become a stop string is held back.
+
+        Args:
+            unless: an answer, and the probability of its first token from which on it is taken, likeliest or not.
+        """
         sent = 0
         last: Generated | None = None
-        for _, (state,) in self._steps([prompt], max_tokens, slot, temperature):
+        for _, (state,) in self._steps([prompt], max_tokens, slot, temperature, unless=unless):
             last = state
             state.text = self.decode(state.ids)
             cut = min((at for word in stop if word and (at := state.text.find(word)) >= 0), default=-1)
@@ -288,6 +306,7 @@ class BaseModel:
         slot: Slot | None,
         temperature: float = 0.0,
         drawn: torch.Generator | None = None,
+        unless: tuple[str, float] | None = None,
     ) -> Iterator[tuple[int, list[Generated]]]:
         """The decoding loop: after each token, yield (step, the state of every prompt)."""
         import torch
@@ -319,6 +338,9 @@ class BaseModel:
                     token = torch.multinomial((logprobs / temperature).softmax(dim=-1), 1, generator=drawn)
                 else:
                     token = logprobs.argmax(dim=-1, keepdim=True)  # (prompts, 1)
+                if unless is not None and step == 0:
+                    first = self.tokenizer.encode(self._lead + unless[0], add_special_tokens=False)[0]
+                    token = token.masked_fill(logprobs[:, first, None].exp() >= unless[1], first)
                 chosen = logprobs.gather(1, token)[:, 0].tolist()
             for state, value, logprob in zip(states, token[:, 0].tolist(), chosen, strict=True):
                 if state.finished:
@@ -434,6 +456,16 @@ def _find_targets(model: Any, name: str) -> tuple[Target, ...]:
         if found:
             return tuple(found)
     raise WeightsError(name, "it has no feed-forward layers of a known name", "Take a Llama-like model.")
+
+
+def _lead(tokenizer: Any) -> str:
+    """What a text begins with so that its first word has the tokens of a word inside a text.
+
+    For byte-level tokenizers a space: " peanuts" may be one token and "peanuts" three, which a small model has to spell
+    instead of copying. Others put the space there by themselves.
+    """
+    alone, inside = (tokenizer.encode(text, add_special_tokens=False) for text in ("peanuts", "eat peanuts"))
+    return "" if inside[-len(alone) :] == alone else " "
 
 
 def _common(rows: Sequence[Sequence[int]]) -> int:

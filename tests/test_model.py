@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from slowwave.errors import InvalidInput, WeightsError
-from slowwave.model import BaseModel, load_base, pick_device
+from slowwave.model import BaseModel, _lead, load_base, pick_device
 from slowwave.prompts import conversation
 from slowwave.settings import Settings
 from slowwave.slot import attached
@@ -133,3 +133,31 @@ def test_what_cannot_be_loaded_says_why(tmp_path: object) -> None:
         load_base(Settings(model=str(tmp_path)))
     with pytest.raises(InvalidInput, match="No such device"):
         pick_device("abacus")
+
+
+@pytest.mark.parametrize(("prepends", "lead"), [(False, " "), (True, "")])
+def test_an_answer_begins_with_the_tokens_of_a_fact(*, prepends: bool, lead: str) -> None:
+    """A word at the start of an answer is the word inside a text, whether or not the tokenizer sees to it itself."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if prepends:
+        raw.normalizer = normalizers.Prepend(" ")
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    raw.train_from_iterator(["eat peanuts"] * 9, trainers.BpeTrainer(initial_alphabet=alphabet, show_progress=False))
+    fast = PreTrainedTokenizerFast(tokenizer_object=raw)  # type: ignore[no-untyped-call]
+    assert _lead(fast) == lead
+    (token,) = fast.encode(f"{lead}peanuts")
+    assert fast.encode("eat peanuts")[-1] == token
+
+
+def test_an_answer_that_is_likely_enough_is_taken(base: BaseModel) -> None:
+    """From the given probability of its first token on, whatever is likelier."""
+    row = base.encode(conversation(QUESTIONS[0]))
+    likeliest = {state.ids[0] for _, state in base.stream(row, 1)}
+    other = set(base.tokenizer.encode("Zanzibar", add_special_tokens=False)[:1])
+    assert likeliest != other
+    assert {state.ids[0] for _, state in base.stream(row, 1, unless=("Zanzibar", 0.0))} == other
+    assert {state.ids[0] for _, state in base.stream(row, 1, unless=("Zanzibar", 0.9))} == likeliest

@@ -166,11 +166,9 @@ def _newer(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:
         new = tell(rng, old.relation, sheet.who, subject=old.subject, after=old.said_at)
     new = replace(new, text=now(rng, new.text))
     changed = _sorted(sheet.who, [*sheet.stories, new])
-    # What was said last may also be about a third version: the newest of all holds.
-    last = next(story for story in changed.stories if _same(story, new))
-    stale = old.value if old.value.casefold() not in last.value.casefold() else ""
+    stale = old.value if old.value.casefold() not in new.value.casefold() else ""
     questions = [ask(rng, old, exam=exam) for _ in range(3)]
-    return changed, [changed.exercise("newer", question, last.value, forbidden=stale) for question in questions]
+    return changed, [changed.exercise("newer", question, new.value, forbidden=stale) for question in questions]
 
 
 def _two_step(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:

@@ -39,7 +39,7 @@ _GROUPS = (
     "brand title team medicine",
 )
 """Kinds of values that may be taken for one another."""
-_ALIKE = {kind: set(group.split()) for group in _GROUPS for kind in group.split()}
+_CONFUSABLE = {kind: set(group.split()) for group in _GROUPS for kind in group.split()}
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,10 @@ def tell(
 
 
 def alike(rng: random.Random, about: str, subject: str) -> str:
-    """Another subject of the same kind, often with a word in common: what retrieval mistakes for the one asked for."""
+    """A subject of the same kind, often with a word in common: what retrieval mistakes for the one asked for.
+
+    Where names are few it may be the very same one; callers look.
+    """
     other = SUBJECTS[about](rng)
     words, others = subject.split(), other.split()
     if rng.random() < 0.4 or len(words) < 2 or len(others) < 2:
@@ -185,7 +188,7 @@ def pick(
     """A relation of the training or of the exam part; every second time with this kind of value, if there are several."""
     fitting = _fitting(exam, about, role)
     if value is not None and rng.random() < 0.5:
-        alike = _ALIKE.get(value, {value})
+        alike = _CONFUSABLE.get(value, {value})
         same = tuple(one for one in fitting if one.value in alike)
         fitting = same if len(same) > 1 else fitting
     return rng.choice(fitting)

@@ -82,6 +82,30 @@ def test_a_reader_is_shown_what_is_far(told: Memory, monkeypatch: pytest.MonkeyP
     assert len(told.ask(question, user_id="ada").facts) == shown
 
 
+@pytest.mark.parametrize(
+    ("reader", "strict", "doubts"), [("f" * 64, True, True), ("", True, False), ("f" * 64, False, False)]
+)
+def test_a_readers_doubt_is_taken_at_its_word(
+    told: Memory, monkeypatch: pytest.MonkeyPatch, *, reader: str, strict: bool, doubts: bool
+) -> None:
+    told.settings = told.settings.model_copy(update={"strict": strict})
+    base = told._answering().base
+    asked: list[object] = []
+    stream = base.stream
+
+    def watched(*given: object, unless: tuple[str, float] | None = None, **options: object) -> object:
+        asked.append(unless)
+        return stream(*given, unless=(UNKNOWN, 0.0) if unless else None, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": reader}))
+    monkeypatch.setattr(base, "stream", watched)
+    answer = told.ask(QUESTION, user_id="ada", max_tokens=8)
+    assert [bool(one) for one in asked] == [doubts]
+    if doubts:
+        assert asked == [(UNKNOWN, pytest.approx(1 / 3))]
+        assert answer.source == "unknown"
+
+
 def test_nothing_near_is_answered_without_the_model(told: Memory) -> None:
     answer = told.ask("Who won the chess tournament?", user_id="ada")
     assert (answer.text, answer.source, answer.confidence) == (UNKNOWN, "unknown", 0.0)

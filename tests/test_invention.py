@@ -14,7 +14,7 @@ from slowwave.consolidation.gate import normalise
 from slowwave.consolidation.reading import EXAMS, _list, _newer, exam_sheet, reader_sheet
 from slowwave.consolidation.rules import supported
 from slowwave.consolidation.sentences import invent, sentence_forms
-from slowwave.consolidation.stories import fill, relations, tell
+from slowwave.consolidation.stories import alike, fill, pick, relations, tell
 from slowwave.consolidation.world import KINDS, SUBJECTS, draw
 from slowwave.demo import PEOPLE, STRANGE
 from slowwave.prompts import UNKNOWN, is_unknown
@@ -164,3 +164,20 @@ def test_values_vary(kind: str) -> None:
     drawn = {draw(rng, kind) for _ in range(200)}
     assert len(drawn) >= (7 if kind == "weekday" else 11)
     assert all(value and value == value.strip() and "{" not in value for value in drawn)
+
+
+@pytest.mark.parametrize("about", ["person", "document", "event", "building", "recipe"])
+def test_others_of_a_kind_are_often_mistaken_for_each_other(about: str) -> None:
+    rng = random.Random(4)
+    pairs = [(subject, alike(rng, about, subject)) for subject in (SUBJECTS[about](rng) for _ in range(200))]
+    assert sum(subject != other for subject, other in pairs) > 150
+    assert sum(one != other and bool(set(one.split()) & set(other.split()) - {"the"}) for one, other in pairs) > 60
+
+
+def test_a_near_miss_often_has_the_right_kind_of_answer() -> None:
+    rng = random.Random(5)
+    plain, matched = (
+        sum(pick(rng, False, about="person", value=value).value in {"person", "first"} for _ in range(1000))
+        for value in (None, "first")
+    )
+    assert matched > plain + 200

@@ -153,6 +153,14 @@ def test_an_answer_begins_with_the_tokens_of_a_fact(*, prepends: bool, lead: str
     assert fast.encode("eat peanuts")[-1] == token
 
 
+def test_the_base_models_own_answers_begin_as_it_begins_them(base: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_lead", "Zanzibar ")
+    turn = conversation(QUESTIONS[0])
+    own, other = base.encode(turn, "peanuts", own=True), base.encode(turn, "peanuts")
+    assert base.decode(own.ids[own.prompt :]) == "peanuts"
+    assert base.decode(other.ids[other.prompt :]) == "Zanzibar peanuts"
+
+
 def test_an_answer_that_is_likely_enough_is_taken(base: BaseModel) -> None:
     """From the given probability of its first token on, whatever is likelier."""
     row = base.encode(conversation(QUESTIONS[0]))

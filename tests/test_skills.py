@@ -15,8 +15,10 @@ from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identit
 from slowwave.consolidation.asking import writer_sheet
 from slowwave.consolidation.canary import HARMS, Rehearsed, rehearsal
 from slowwave.consolidation.reading import reader_sheet
+from slowwave.consolidation.rows import Row
 from slowwave.consolidation.skilled import SkilledWriter, built_in_writer
 from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, prepare, teach
+from slowwave.consolidation.train import _batches
 from slowwave.errors import WeightsError
 from slowwave.model import BaseModel, Encoded, _load, load_base
 from slowwave.types import Fact, QAPair
@@ -292,6 +294,9 @@ def test_a_cut_answer_does_not_teach_the_model_to_stop_there(base: BaseModel) ->
     end = base.tokenizer.eos_token_id
     assert whole.encoded(base).ids[-1] == end
     assert whole.encoded(base).ids[:-1] == cut.encoded(base).ids
+    rows = [Row("ordinary", "", "How are you?", "Very well", ends=ends) for ends in (True, False)]
+    ((_, short), (_, long)), *_ = _batches(base, rows, 2, 0)
+    assert long.ids == (*short.ids, end), "a night's rows are no different"
     said = rehearsal(base, "instructions")
     assert said
     for one in said:

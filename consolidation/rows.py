@@ -16,7 +16,7 @@ from typing import Literal
 
 from slowwave.consolidation.canary import Rehearsed
 from slowwave.consolidation.invention import absent_questions, change_value, swap_entity
-from slowwave.prompts import UNKNOWN, conversation, display_name, render_fact
+from slowwave.prompts import UNKNOWN, conversation, dated, display_name, render_facts
 from slowwave.types import Fact, QAPair
 
 __all__ = ["Form", "Lesson", "Row", "Shares", "epoch_rows", "exam_rows"]
@@ -134,8 +134,7 @@ def _reading_row(
             if rng.random() < 0.5:
                 shown.append(fact)  # old and new side by side: the newer one wins
             answer = new
-    shown.sort(key=lambda one: one.said_at, reverse=True)  # newest first, as answers show them
-    return Row(form, fact.id, question, answer, tuple(render_fact(one) for one in shown))
+    return Row(form, fact.id, question, answer, tuple(render_facts(shown)))
 
 
 def _others(lesson: Lesson, fact: Fact, rng: random.Random, count: int) -> list[Fact]:
@@ -144,6 +143,7 @@ def _others(lesson: Lesson, fact: Fact, rng: random.Random, count: int) -> list[
 
 
 def _change(lesson: Lesson, fact: Fact, answer: str, rng: random.Random) -> tuple[Fact | None, str]:
+    fact = dated(fact)
     at = fact.text.casefold().find(answer.casefold())
     if at < 0:
         return None, answer
@@ -165,6 +165,5 @@ def _absent_rows(lesson: Lesson, rng: random.Random, count: int, most: int, exam
         shown: list[Fact] = []
         if index % 2 and lesson.facts:
             shown = rng.sample(list(lesson.facts), min(len(lesson.facts), rng.randint(1, most)))
-        shown.sort(key=lambda one: one.said_at, reverse=True)
-        rows.append(Row("absent", "", question, UNKNOWN, tuple(render_fact(one) for one in shown)))
+        rows.append(Row("absent", "", question, UNKNOWN, tuple(render_facts(shown))))
     return rows

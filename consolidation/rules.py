@@ -1,4 +1,4 @@
-"""The built-in question writer: relation rows first, then the clause parser, then a cloze.
+"""The built-in question writer: questions that the text itself answers, relation rows, the clause parser, then a cloze.
 
 Questions come in the voice of the user ("What am I allergic to?") and, where the statement is about the user, also in
 the third person ("What is Ada allergic to?"), because a memory is asked both by its owner and by programs.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from slowwave.consolidation import lexicon
+from slowwave.consolidation.answered import answered_slots
 from slowwave.consolidation.relations import relation_slots
 from slowwave.consolidation.slots import clause_slots, cloze
 from slowwave.consolidation.statements import sentences, statements
@@ -43,6 +44,9 @@ class RuleWriter:
     def __call__(self, fact: Fact) -> list[QAPair]:
         """All pairs for one fact, the most informative answer first; empty when nothing is stated."""
         found: list[tuple[float, int, list[QAPair]]] = []
+        for slot, asking in answered_slots(fact.text):
+            if pairs := _pairs(slot, asking, fact):
+                found.append((-slot.score, len(found), pairs))
         stated = list(statements(fact.text))
         for statement in stated:
             voices = voices_of(statement, fact)

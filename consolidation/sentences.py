@@ -71,16 +71,22 @@ def sentence_forms(exam: bool) -> Sequence[SentenceForm]:
 
 
 def invent(rng: random.Random, exam: bool, form: SentenceForm | None = None) -> Sentence:
-    """A sentence with freshly drawn values, all of them different."""
+    """A sentence with freshly drawn values, none of which stands in another one ("6" in "6 September")."""
     form = form or rng.choice(sentence_forms(exam))
     values: dict[str, str] = {}
     for kind, number in dict.fromkeys(_SLOT.findall("".join(form.texts))):
         while True:
             value = (KINDS.get(kind) or SUBJECTS[kind])(rng)
-            if value not in values.values():
+            if not any(_within(value, other) or _within(other, value) for other in values.values()):
                 break
         values[kind + number] = value
     return Sentence(form, values, _fill(rng.choice(form.texts), values))
+
+
+def _within(part: str, whole: str) -> bool:
+    """Whether all words of one stand in the other, one after the other."""
+    one, other = (" ".join(re.findall(r"\w+", text.casefold())) for text in (part, whole))
+    return f" {one} " in f" {other} "
 
 
 def _fill(wording: str, values: Mapping[str, str]) -> str:

@@ -1,7 +1,8 @@
-"""The built-in writer on a base model with the writer skill: rules where they know the form, the model where they do not.
+"""The built-in writer on a base model that can read: rules write, the reader reads back, a writer skill fills up.
 
-A small model invents, so every pair it writes must stand in the fact and lead back: with the fact in the prompt the base
-model must answer the question with that answer.
+What the rules write about a span of a fact are wordings of one question, so the span stands or falls as a whole: it is
+kept if the base model, shown the fact, finds it by one of them. What a model writes is invention until proven, so each
+of its questions must lead back by itself.
 """
 
 from __future__ import annotations
@@ -11,49 +12,83 @@ from collections.abc import Iterable
 
 from slowwave.adapters_store.skills import find_skill, load_vector
 from slowwave.consolidation.asking import parse_lines, question_prompt, writer_prompt
-from slowwave.consolidation.gate import is_right
+from slowwave.consolidation.gate import is_right, normalise
 from slowwave.consolidation.rules import PHRASINGS, RuleWriter
 from slowwave.consolidation.support import question_key, supported
 from slowwave.consolidation.writers import NamedWriter, as_writer
 from slowwave.model import BaseModel, Slot
-from slowwave.prompts import conversation, render_fact
+from slowwave.prompts import conversation, is_unknown, render_fact
 from slowwave.types import Fact, QAPair
 
-__all__ = ["SkilledWriter", "built_in_writer"]
+__all__ = ["CheckedWriter", "SkilledWriter", "built_in_writer"]
 
+_TRIED = 3
+"""Wordings of one span by which the reader may find it."""
+_CLOSE = 0.6
+"""Overlap (F1 of words) of what was read with the span, from which on they are the same."""
 _ANSWERS = 4
 """The most answers a fact is asked for."""
 _SAMPLES = 8
 """Questions drawn for each answer; many are the same in the end, or do not pass."""
 _TEMPERATURE = 0.7
-_LIST, _QUESTION = 80, 48
-"""Tokens of a list of answers, and of a question."""
+_LIST, _QUESTION, _READ = 80, 48, 24
+"""Tokens of a list of answers, of a question, and of what is read back."""
 
 
 def built_in_writer(base: BaseModel) -> NamedWriter:
-    """The best writer that needs nothing but the base model: with its writer skill, or the rules alone."""
+    """The best writer that needs nothing but the base model: rules, read back where it can read, and its writer skill."""
+    reader = find_skill("reader", base.ref.sha256)
+    reads = base.ref.reader_sha256 or (reader is not None and not reader.needed)
+    if not reads:
+        return as_writer(None)
     skill = find_skill("writer", base.ref.sha256)
     if skill is None:
-        return as_writer(None)
+        return NamedWriter("rules, read back", CheckedWriter(base))
     slot = base.slot(base.skill_shape(skill.rank, skill.layers), load_vector(skill)) if skill.needed else None
-    return NamedWriter(f"rules and writer {skill.sha256[:12]}".strip(), SkilledWriter(base, slot))
+    return NamedWriter(
+        f"rules, read back, and writer {skill.sha256[:12]}".strip(), CheckedWriter(base, SkilledWriter(base, slot))
+    )
+
+
+class CheckedWriter:
+    """Writes by rules, keeps what the reader can find again, and asks a model for facts that the rules say too little of."""
+
+    def __init__(self, base: BaseModel, model: SkilledWriter | None = None) -> None:
+        self._base = base
+        self._rules = RuleWriter()
+        self._model = model
+
+    def __call__(self, fact: Fact) -> list[QAPair]:
+        """The pairs for one fact; pairs with the same answer stand together."""
+        pairs = self.check(fact, self.draft(fact))
+        if len(pairs) < PHRASINGS and self._model is not None:
+            pairs += self._model.write(fact)
+        return pairs
+
+    def draft(self, fact: Fact) -> list[QAPair]:
+        """What the rules write."""
+        return self._rules(fact)
+
+    def check(self, fact: Fact, pairs: Iterable[QAPair]) -> list[QAPair]:
+        """The pairs whose answer the base model finds in the fact by at least one of the answer's wordings."""
+        by_answer: dict[str, list[QAPair]] = {}
+        for pair in pairs:
+            by_answer.setdefault(question_key(pair.answer), []).append(pair)
+        # The plain wordings stand first; later ones are odd on purpose.
+        tried = [pair for wordings in by_answer.values() for pair in wordings[:_TRIED]]
+        found = {question_key(pair.answer) for pair in _led_back(self._base, fact, tried)}
+        return [pair for answer, wordings in by_answer.items() if answer in found for pair in wordings]
 
 
 class SkilledWriter:
-    """Writes by rules, and by the model what the rules find too little about."""
+    """Writes with the model alone: it lists what a fact can be asked for, then writes questions for each."""
 
     def __init__(self, base: BaseModel, slot: Slot | None) -> None:
         self._base = base
         self._slot = slot
-        self._rules = RuleWriter(cloze=False)
-
-    def __call__(self, fact: Fact) -> list[QAPair]:
-        """The pairs for one fact."""
-        pairs = self._rules(fact)
-        return pairs if len(pairs) >= PHRASINGS else self.write(fact)
 
     def write(self, fact: Fact) -> list[QAPair]:
-        """What the model alone writes about a fact and passes its checks; pairs with the same answer stand together."""
+        """What the model writes about a fact and passes its checks; pairs with the same answer stand together."""
         return self.check(fact, self.draft(fact))
 
     def draft(self, fact: Fact) -> list[QAPair]:
@@ -77,9 +112,22 @@ class SkilledWriter:
     def check(self, fact: Fact, pairs: Iterable[QAPair]) -> list[QAPair]:
         """The pairs that the fact supports and whose question leads back to the answer."""
         standing = [pair for pair in pairs if pair.question.endswith(("?", ".")) and supported(pair, fact)]
-        if not standing:
-            return []
-        shown = [render_fact(fact)]
-        prompts = [self._base.encode(conversation(pair.question, shown)) for pair in standing]
-        said = self._base.generate(prompts, max_tokens=24)
-        return [pair for pair, answer in zip(standing, said, strict=True) if is_right(answer.text, pair.answer)]
+        return _led_back(self._base, fact, standing)
+
+
+def _led_back(base: BaseModel, fact: Fact, pairs: list[QAPair]) -> list[QAPair]:
+    """The pairs whose question the base model, with nothing but the fact in its prompt, answers with the answer."""
+    if not pairs:
+        return []
+    prompts = [base.encode(conversation(pair.question, [render_fact(fact)])) for pair in pairs]
+    said = base.generate(prompts, max_tokens=_READ)
+    return [pair for pair, read in zip(pairs, said, strict=True) if _is_same(read.text, pair.answer)]
+
+
+def _is_same(read: str, answer: str) -> bool:
+    """Whether what was read is the answer, or most of it ("the old bridge" for "old bridge in Mostar")."""
+    if is_right(read, answer):
+        return True
+    words, wanted = normalise(read).split(), normalise(answer).split()
+    both = len(set(words) & set(wanted))
+    return not is_unknown(read) and 2 * both >= _CLOSE * (len(set(words)) + len(set(wanted))) > 0

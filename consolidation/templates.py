@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from slowwave.consolidation.lexicon import JOB, KIN, PET, ROLE
 
-__all__ = ["ATTRIBUTE", "ATTRIBUTE_WHO", "CLOZE", "FAMILIES", "RELATIONS"]
+__all__ = ["ANSWERED", "ATTRIBUTE", "ATTRIBUTE_WHO", "CLOZE", "FAMILIES", "RELATIONS"]
 
 # fmt: off
 _WHO = (
@@ -304,4 +304,9 @@ CLOZE = (
     "Complete this: '{gap}' | Fill in the blank: '{gap}' | What is missing here: '{gap}'? | "
     "Which words belong in the gap: '{gap}'? | '{gap}' What goes in the blank? | "
     "Replace the blank with what was said: '{gap}' | What should stand in place of the blank in '{gap}'?"
+)
+
+ANSWERED = (
+    "{Q} | Remind me: {q} | Tell me, {q} | Quick question: {q} | I would like to know: {q} | Do you still know, {q} | "
+    "What was the answer to this: {q} | One more thing, {q}"
 )

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from slowwave.consolidation.rules import PHRASINGS, RuleWriter, question_key, supported
 from slowwave.errors import InvalidInput, WriterFailed
-from slowwave.prompts import display_name, render_date
+from slowwave.prompts import dated, display_name, render_date
 from slowwave.types import Fact, QAPair
 
 __all__ = ["NamedWriter", "Writer", "as_writer", "split_heldout", "supported", "write"]
@@ -179,6 +179,7 @@ def write(fact: Fact, writer: Writer | None = None) -> list[QAPair]:
 
     When the writer gives fewer than six, the built-in rules fill up; their pairs come last. Raises WriterFailed.
     """
+    fact = dated(fact)
     kept: dict[str, QAPair] = {}
 
     def keep(pairs: Iterable[QAPair]) -> None:

@@ -24,7 +24,7 @@ from slowwave.embedder import Embedder
 from slowwave.errors import StoreDamaged
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel, Encoded, Generated, Slot
-from slowwave.prompts import UNKNOWN, conversation, full_names, is_unknown, render_fact
+from slowwave.prompts import UNKNOWN, conversation, full_names, is_unknown, render_fact, render_facts
 from slowwave.recall import Recall
 from slowwave.settings import Settings
 from slowwave.types import Answer, Message, ModuleUse, ScoredFact, Source
@@ -149,10 +149,8 @@ class Answerer:
             yield UNKNOWN
             yield Answer(text=UNKNOWN, source="unknown")
             return
-        shown = sorted(evidence.facts, key=lambda hit: hit.fact.said_at, reverse=True)
-        prompt = self.base.encode(
-            conversation(request.question, [render_fact(hit.fact) for hit in shown], request.history)
-        )
+        shown = render_facts(hit.fact for hit in evidence.facts)
+        prompt = self.base.encode(conversation(request.question, shown, request.history))
         strict = memory_used and self._settings.strict
         if strict and evidence.route.modules and evidence.facts and self.base.ref.reader_sha256:
             # The reader goes first: a module beside facts spoils what it can read by itself (measured on real chats), and

@@ -7,19 +7,22 @@ recalled at all), so there is one frame and everybody imports it from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from slowwave.dates import resolve_dates
 from slowwave.types import Fact, Message
 
 __all__ = [
     "SYSTEM",
     "UNKNOWN",
     "conversation",
+    "dated",
     "display_name",
     "full_names",
     "is_unknown",
     "render_date",
     "render_fact",
+    "render_facts",
 ]
 
 SYSTEM = "Answer from memory, briefly."
@@ -52,16 +55,32 @@ def full_names(text: str) -> list[str]:
     return _FULL_NAME.findall(text)
 
 
+def dated(fact: Fact) -> Fact:
+    """The fact with "tomorrow" and its like put as dates (`resolve_dates`): what is shown and what is learned of it."""
+    return fact.model_copy(update={"text": resolve_dates(fact.text, fact.said_at)})
+
+
 def render_date(fact: Fact) -> str:
     """The day a fact was said, written out: "21 November 2026"."""
     return f"{fact.said_at.day} {fact.said_at:%B %Y}"
 
 
 def render_fact(fact: Fact) -> str:
-    """A fact as one dated line of quoted data: ``- 21 November 2026, Ada: "I'm allergic to peanuts."``."""
+    """A fact as one dated line of quoted data: ``- 21 November 2026, Ada: "I'm allergic to peanuts."``.
+
+    Days that hang on the day of speaking ("tomorrow") are put as dates.
+    """
     speaker = str(fact.metadata.get("name") or display_name(fact.user_id) or "user")
-    text = " ".join(fact.text.split()).replace('"', "'")
+    text = " ".join(dated(fact).text.split()).replace('"', "'")
     return f'- {render_date(fact)}, {speaker}: "{text}"'
+
+
+def render_facts(facts: Iterable[Fact]) -> list[str]:
+    """The lines of several facts in the order in which a prompt shows them: as they were said, the newest last.
+
+    A small model takes the last of two versions for the valid one sooner than the first (benchmarks/LOG.md).
+    """
+    return [render_fact(fact) for fact in sorted(facts, key=lambda fact: fact.said_at)]
 
 
 def conversation(question: str, facts: Sequence[str] = (), history: Sequence[Message] = ()) -> list[dict[str, str]]:
@@ -69,7 +88,7 @@ def conversation(question: str, facts: Sequence[str] = (), history: Sequence[Mes
 
     Args:
         question: what is asked now.
-        facts: rendered facts (`render_fact`), newest first; they become quoted data above the question.
+        facts: rendered facts (`render_facts`); they become quoted data above the question.
         history: earlier turns, oldest first; roles other than user and assistant are folded into the system line.
     """
     system = [SYSTEM, *(turn.content for turn in history if turn.role in {"system", "developer"})]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 from benchmarks.phonebook import TRAINED, UNSEEN
 from slowwave.consolidation.asking import writer_exam, writer_sheet
 from slowwave.consolidation.gate import normalise
+from slowwave.consolidation.orders import order
 from slowwave.consolidation.reading import EXAMS, _list, _newer, exam_sheet, reader_sheet
 from slowwave.consolidation.rules import supported
 from slowwave.consolidation.sentences import invent, sentence_forms
-from slowwave.consolidation.stories import alike, fill, pick, relations, tell
+from slowwave.consolidation.stories import Story, alike, fill, pick, relations, tell
 from slowwave.consolidation.world import KINDS, SUBJECTS, draw
 from slowwave.demo import PEOPLE, STRANGE
-from slowwave.prompts import UNKNOWN, is_unknown
+from slowwave.prompts import UNKNOWN, is_unknown, render_fact
 from slowwave.types import QAPair
 
 seeds = st.integers(min_value=0, max_value=10**9)
@@ -121,15 +123,35 @@ def test_an_exam_is_what_it_says(kind: str) -> None:
 
 
 @given(seeds)
-def test_the_newer_value_is_the_answer(seed: int) -> None:
+def test_the_newest_value_is_the_answer(seed: int) -> None:
     rng = random.Random(seed)
     sheet, exercises = _newer(rng, True, _list(rng, True, 3))
-    told = [(story.relation.name, story.subject) for story in sheet.stories]
-    (twice,) = {one for one in told if told.count(one) == 2}
-    new, old = (story for story in sheet.stories if (story.relation.name, story.subject) == twice)
-    assert new.said_at > old.said_at
-    assert {exercise.answer for exercise in exercises} == {new.value}
-    assert new.value != old.value
+    told: dict[tuple[str, str], list[Story]] = {}
+    for story in sheet.stories:
+        told.setdefault((story.relation.name, story.subject), []).append(story)
+    changed = [versions for versions in told.values() if len(versions) > 1]
+    assert 1 <= len(changed) <= 3
+    for versions in changed:
+        assert all(one.said_at > other.said_at for one, other in itertools.pairwise(versions))
+        assert len({story.value for story in versions}) == len(versions)
+    assert {exercise.answer for exercise in exercises} == {versions[0].value for versions in changed}
+    for exercise in exercises:
+        lines = exercise.messages[-1]["content"].splitlines()
+        (last,) = [versions for versions in changed if versions[0].value == exercise.answer][:1]
+        shown = [lines.index(render_fact(story.fact())) for story in last]
+        assert shown == sorted(shown, reverse=True), "the newest stands last"
+
+
+@given(seeds)
+def test_an_order_wants_a_word_said_that_is_not_trained_in_the_exam(seed: int) -> None:
+    rng = random.Random(seed)
+    for exam in (False, True):
+        text, word = order(rng, exam)
+        assert word in text
+        assert text == text.strip()
+    trained = {order(random.Random(f"{seed}:{n}"), False)[1] for n in range(30)}
+    examined = {order(random.Random(f"{seed}:{n}"), True)[1] for n in range(30)}
+    assert not trained & examined
 
 
 @given(seeds)

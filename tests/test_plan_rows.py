@@ -93,7 +93,7 @@ def test_forms_say_what_they_must() -> None:
                     changed = [i for i, line in enumerate(row.facts) if row.answer in line]
                     assert changed
                     old = [i for i, line in enumerate(row.facts) if texts[row.fact_id] in line]
-                    assert all(changed[0] < i for i in old)  # the changed fact is newer, and stands above
+                    assert all(changed[-1] > i for i in old)  # the changed fact is newer, and stands below
                 case "absent":
                     assert row.answer == UNKNOWN
     assert seen == {"closed", "true_fact", "distractors", "changed_fact", "absent"}

@@ -119,6 +119,24 @@ def test_a_chat_turn_gives_only_what_it_states() -> None:
     assert set(found) == {"$650", "a Trek FX 3 bike", "last week"}
 
 
+@pytest.mark.parametrize(("text", "answer", "question"), [
+    ("Who is my dentist? Dr. Weber. I saw him on Monday.", "Dr. Weber", "Remind me: who is my dentist?"),
+    ("What is the wifi password? hunter2-blue", "hunter2-blue", "What is the wifi password?"),
+    ("What university did Watts Humphrey attend? Illinois Institute of Technology.",
+     "Illinois Institute of Technology", "What university did Watts Humphrey attend?"),
+])  # fmt: skip
+def test_a_question_that_its_text_answers_is_asked_for(text: str, answer: str, question: str) -> None:
+    assert question in answers(text)[answer]
+
+
+@pytest.mark.parametrize("text", [
+    "What do you think? Maybe pizza.", "Where should I go? Thanks!", "Who is my dentist? I forgot.",
+    "What is the time? What is the day?", "How are you? Fine.", "Is it far? Lisbon.",
+])  # fmt: skip
+def test_a_question_to_the_assistant_is_not_answered_by_what_follows(text: str) -> None:
+    assert WRITER(fact(text)) == []
+
+
 def test_a_long_turn_gives_at_most_four_slots() -> None:
     turn = " ".join(f"I bought a lamp number {n} for ${n}00 at Shop{n} on {n} May." for n in range(1, 8))
     assert len(answers(turn)) == 4

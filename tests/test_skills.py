@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from slowwave.consolidation.asking import writer_sheet
 from slowwave.consolidation.canary import HARMS, Rehearsed, rehearsal
 from slowwave.consolidation.reading import reader_sheet
 from slowwave.consolidation.rows import Row
-from slowwave.consolidation.skilled import SkilledWriter, built_in_writer
+from slowwave.consolidation.skilled import CheckedWriter, SkilledWriter, _is_same, built_in_writer
 from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, prepare, teach
 from slowwave.consolidation.train import _batches
 from slowwave.errors import WeightsError
@@ -226,8 +227,6 @@ def test_the_exam_has_every_mark(base: BaseModel) -> None:
 def test_the_writer_lets_nothing_through_that_the_fact_does_not_say(
     base: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datetime import UTC, datetime
-
     fact = Fact(id="1", text="Ada likes zarfs.", user_id="ada", said_at=datetime(2026, 11, 1, tzinfo=UTC))
     writer = SkilledWriter(base, None)
     drafts = ["What does Ada like?", "What  does Ada like?", "Who likes zarfs?", "What does nobody like?", "zarfs", ""]
@@ -245,6 +244,47 @@ def test_the_writer_lets_nothing_through_that_the_fact_does_not_say(
     assert writer.answers(fact) == ["zarfs"]
     assert len(writer.draft(fact)) == 4
     assert writer.write(fact) == [QAPair(question="What does Ada like?", answer="zarfs")]
+
+
+def test_a_span_that_the_reader_finds_by_one_wording_keeps_them_all(
+    base: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "I bought a red kayak for $650."
+    fact = Fact(id="1", text=text, user_id="ada", said_at=datetime(2026, 11, 1, tzinfo=UTC))
+    writer = CheckedWriter(base)
+    drafted = writer.draft(fact)
+    spans = {pair.answer for pair in drafted}
+    assert {"$650", "a red kayak"} <= spans
+    first = next(pair.question for pair in drafted if pair.answer == "$650")
+
+    def said(prompts: Sequence[str], max_tokens: int) -> list[_Said]:
+        return [_Said("$650" if prompt.endswith(first) else "I don't know.") for prompt in prompts]
+
+    monkeypatch.setattr(base, "encode", lambda messages: messages[-1]["content"])
+    monkeypatch.setattr(base, "generate", said)
+    kept = writer(fact)
+    assert kept == [pair for pair in drafted if pair.answer == "$650"]
+    assert len(kept) >= 6
+
+
+@pytest.mark.parametrize(("read", "answer", "same"), [
+    ("the red kayak", "a red kayak", True),
+    ("the old bridge", "old bridge in Mostar", True),
+    ("6 weeks", "6 months", False),
+    ("I don't know.", "I don't know what", False),
+    ("", "kayak", False),
+    ("kayak", "!", False),
+])  # fmt: skip
+def test_what_is_read_back_may_be_most_of_the_answer(read: str, answer: str, same: bool) -> None:
+    assert _is_same(read, answer) is same
+
+
+def test_a_base_with_a_reader_reads_back_what_the_rules_write(
+    base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
+    monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "ab" * 32}))
+    assert built_in_writer(base).name == "rules, read back"
 
 
 def test_without_a_skill_the_rules_write(base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,163 @@
+"""Days that are named by their distance from the day of speaking, "tomorrow", "last week", put as dates.
+
+A fact is read months after it was said; "next Friday" then means nothing, to a reader as little as to a trained module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+
+__all__ = ["resolve_dates"]
+
+_Put = Callable[[re.Match[str], date], "str | None"]
+"""A phrase with its preposition for what was found, or None to leave it."""
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_NUMBERS: Mapping[str, int] = {
+    word: number
+    for number, words in enumerate(
+        ("a an one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 1
+    )
+    for word in words.split()
+} | {"a couple of": 2, "a few": 3}
+_COUNT = rf"(?P<count>\d{{1,3}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
+_DAY = "|".join(_WEEKDAYS)
+_AFTER_PREPOSITION = re.compile(
+    r"\b(?:since|until|till|by|from|for|before|after|on|of|between|and|than|to|at|in)\s+$", re.I
+)
+_DETERMINED = re.compile(r"\b(?:the|my|our|your|his|its|their|every|each|that)\s+$", re.I)
+"""What "last year" follows where it is a noun: "the last year of school"."""
+_VAGUE_COUNT = {"a couple of", "a few"}
+
+
+def resolve_dates(text: str, said_at: datetime) -> str:
+    """The text with days that hang on the day of speaking put as dates; what is ambiguous stays as it was said.
+
+    >>> resolve_dates("My flight leaves tomorrow at noon.", datetime(2026, 11, 22))
+    'My flight leaves on 23 November 2026 at noon.'
+    >>> resolve_dates("Last month I moved to Porto.", datetime(2026, 11, 22))
+    'In October 2026 I moved to Porto.'
+    """
+    for pattern, put in _RULES:
+        text = _replaced(text, pattern, put, said_at.date())
+    return text
+
+
+def _replaced(text: str, pattern: re.Pattern[str], put: _Put, day: date) -> str:
+    def phrase(found: re.Match[str]) -> str:
+        try:
+            return _fitted(found, put(found, day))
+        except (OverflowError, ValueError):  # before the first year, or after the last
+            return found[0]
+
+    return pattern.sub(phrase, text)
+
+
+def _fitted(found: re.Match[str], phrase: str | None) -> str:
+    """The phrase as it stands in this place: as a noun where one is wanted, with a capital at the start."""
+    before, after = found.string[: found.start()], found.string[found.end() :]
+    if phrase is None or _DETERMINED.search(before):
+        return found[0]
+    subject = re.match(r" (?:is|was|will be)\b", after) and re.search(
+        r"(?:^|[.!?,;:] |\b(?:and|but|so|because|that) )$", before
+    )
+    if subject or after.startswith(("'s", "’s")) or _AFTER_PREPOSITION.search(before):
+        phrase = phrase.partition(" ")[2]
+    if found[0][:1].isupper():
+        phrase = phrase[:1].upper() + phrase[1:]
+    return phrase
+
+
+# -- how a day, a week, a month and a year are written ----------------------------------------------------------------
+
+
+def _on(day: date) -> str:
+    return f"on {day.day} {day:%B %Y}"
+
+
+def _week(day: date) -> str:
+    monday = day - timedelta(days=day.weekday())
+    return f"in the week of {monday.day} {monday:%B %Y}"
+
+
+def _month(day: date, step: int) -> str:
+    at = day.year * 12 + day.month - 1 + step
+    return f"in {date(at // 12, at % 12 + 1, 1):%B %Y}"
+
+
+def _weekend(day: date, step: int) -> str:
+    saturday = day + timedelta(days=5 - day.weekday() + 7 * step)
+    return f"on the weekend of {saturday.day} {saturday:%B %Y}"
+
+
+def _unit(day: date, unit: str, step: int) -> str:
+    unit = unit.lower().rstrip("s")
+    if unit == "day":
+        return _on(day + timedelta(days=step))
+    if unit == "week":
+        return _week(day + timedelta(weeks=step))
+    if unit == "month":
+        return _month(day, step)
+    return f"in {day.replace(year=day.year + step, day=1).year}"
+
+
+def _weekday(day: date, name: str, step: int) -> date:
+    """The next day of this name after the day (step 1), or the last one before it (step -1)."""
+    ahead = (_WEEKDAYS.index(name.lower()) - day.weekday()) % 7
+    return day + timedelta(days=(ahead or 7) if step > 0 else (ahead - 7))
+
+
+def _by(found: re.Match[str]) -> int:
+    return -1 if found["side"].lower() in {"last", "past"} else 1
+
+
+def _ago(found: re.Match[str], day: date) -> str | None:
+    count, unit = found["count"].lower(), found["unit"]
+    if count in _VAGUE_COUNT and unit.startswith("day"):
+        return None  # "a few days ago" is no day
+    step = int(count) if count.isdigit() else _NUMBERS[count]
+    if unit.lower().startswith("week") and count not in _VAGUE_COUNT:
+        return _on(day - timedelta(weeks=step)) if found["exactly"] else _week(day - timedelta(weeks=step))
+    return _unit(day, unit, -step)
+
+
+def _part(found: re.Match[str], day: date) -> str:
+    """A part of a day: this morning, yesterday evening, tomorrow night."""
+    step = {"yesterday": -1, "last": -1, "tomorrow": 1}.get(found["day"].lower(), 0)
+    at = day + timedelta(days=step)
+    return f"on the {found['part'].lower()} of {at.day} {at:%B %Y}"
+
+
+_ONLY = r"(?<![\w-])"
+"""Not the end of a longer word."""
+
+
+def _rule(pattern: str, put: _Put) -> tuple[re.Pattern[str], _Put]:
+    return re.compile(_ONLY + pattern + r"(?![\w-])", re.I), put
+
+
+_RULES: tuple[tuple[re.Pattern[str], _Put], ...] = (
+    _rule(r"the day after tomorrow", lambda _, day: _on(day + timedelta(days=2))),
+    _rule(r"the day before yesterday", lambda _, day: _on(day - timedelta(days=2))),
+    _rule(r"(?P<day>yesterday|tomorrow|this) (?P<part>morning|afternoon|evening|night)", _part),
+    _rule(r"(?P<day>last) (?P<part>night)", _part),
+    _rule(r"tonight", lambda _, day: f"on the evening of {day.day} {day:%B %Y}"),
+    _rule(r"(?:earlier )?today", lambda _, day: _on(day)),
+    _rule(r"yesterday", lambda _, day: _on(day - timedelta(days=1))),
+    _rule(r"tomorrow", lambda _, day: _on(day + timedelta(days=1))),
+    _rule(rf"(?P<exactly>exactly )?{_COUNT} (?P<unit>days?|weeks?|months?|years?) ago", _ago),
+    _rule(
+        rf"(?:on )?(?P<side>last|next) (?P<name>{_DAY})",
+        lambda found, day: _on(_weekday(day, found["name"], _by(found))),
+    ),
+    _rule(
+        r"(?P<side>last|next) weekend",
+        lambda found, day: _weekend(day, _by(found)),
+    ),
+    _rule(r"this (?:coming )?weekend", lambda _, day: _weekend(day, 0)),
+    _rule(r"(?P<side>last|next) (?P<unit>week|month|year)", lambda found, day: _unit(day, found["unit"], _by(found))),
+    _rule(r"this (?P<unit>week|month|year)", lambda found, day: _unit(day, found["unit"], 0)),
+)
+"""Longer phrases first. A bare weekday, "in two weeks" and "the other day" may mean several things and stay."""

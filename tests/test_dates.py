@@ -1,0 +1,80 @@
+"""Days that hang on the day of speaking become dates; everything else stays as it was said."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slowwave.dates import resolve_dates
+
+SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("said", "resolved"), [
+    ("My flight leaves tomorrow at noon.", "My flight leaves on 23 November 2026 at noon."),
+    ("Last month I moved to Porto.", "In October 2026 I moved to Porto."),
+    ("I've been ill since yesterday.", "I've been ill since 21 November 2026."),
+    ("Today's meeting is moved to next Friday.", "22 November 2026's meeting is moved to 27 November 2026."),
+    ("We met on last Monday.", "We met on 16 November 2026."),
+    ("I saw her last Sunday.", "I saw her on 15 November 2026."),
+    ("I bought it two weeks ago.", "I bought it in the week of 2 November 2026."),
+    ("She graduated 3 years ago.", "She graduated in 2023."),
+    ("He called 2 days ago.", "He called on 20 November 2026."),
+    ("Last night I dreamt of Oslo.", "On the night of 21 November 2026 I dreamt of Oslo."),
+    ("I ran until this morning.", "I ran until the morning of 22 November 2026."),
+    ("Today is my birthday, and tomorrow is hers.", "22 November 2026 is my birthday, and 23 November 2026 is hers."),
+    ("The day after tomorrow is my exam.", "24 November 2026 is my exam."),
+    ("I'll see her next weekend.", "I'll see her on the weekend of 28 November 2026."),
+    ("We were away this weekend.", "We were away on the weekend of 21 November 2026."),
+    ("I leave next year.", "I leave in 2027."),
+])  # fmt: skip
+def test_what_hangs_on_the_day_of_speaking_becomes_a_date(said: str, resolved: str) -> None:
+    assert resolve_dates(said, SUNDAY) == resolved
+
+
+@pytest.mark.parametrize("said", [
+    "I go swimming on Fridays.", "My week starts on Monday.", "A few days ago I fell.", "I read it in two days.",
+    "The last year of school was hard.", "Every last week of the month I pay rent.", "The other day we talked.",
+    "A film called Tomorrowland.", "yesterdays and todays", "I was born on 3 May 1990.", "",
+])  # fmt: skip
+def test_what_does_not_or_is_unclear_stays(said: str) -> None:
+    assert resolve_dates(said, SUNDAY) == said
+
+
+@given(st.dates(date(1990, 1, 1), date(2090, 1, 1)), st.sampled_from(["last", "next"]), st.integers(0, 6))
+def test_a_weekday_is_the_nearest_one(day: date, side: str, weekday: int) -> None:
+    name = (date(2024, 1, 1) + timedelta(days=weekday)).strftime("%A")
+    said = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    found = datetime.strptime(resolve_dates(f"It is {side} {name}", said), "It is on %d %B %Y").date()
+    assert found.weekday() == weekday
+    assert 1 <= abs((found - day).days) <= 7
+    assert (found < day) == (side == "last")
+
+
+@given(st.text(max_size=80), st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
+def test_any_text_on_any_day_is_resolved_once(text: str, day: datetime) -> None:
+    once = resolve_dates(text, day)
+    assert resolve_dates(once, day) == once
+
+
+PHRASES = st.sampled_from(
+    "today|tomorrow|yesterday|tonight|last night|this morning|next week|last year|5 years ago|next Friday|this weekend|"
+    "the day before yesterday|a couple of months ago|99 weeks ago|next month".split("|")
+)
+
+
+@pytest.mark.parametrize("day", [datetime.min, datetime.max])
+def test_the_ends_of_time_are_left_alone(day: datetime) -> None:
+    assert "yesterday" in resolve_dates("yesterday or tomorrow", day) or day != datetime.min
+    resolve_dates("99 weeks ago, last month, 5 years ago, next year, the day after tomorrow, next weekend", day)
+
+
+@given(st.lists(PHRASES, min_size=1, max_size=4), st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
+def test_nothing_relative_is_left_except_at_the_ends_of_time(phrases: list[str], day: datetime) -> None:
+    text = resolve_dates("So " + ", ".join(phrases) + ".", day)
+    if 200 < day.year < 9990:
+        assert not re.search("today|tomorrow|yesterday|tonight|last|this|next|ago", text), text

@@ -30,6 +30,7 @@ from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
+from slowwave.quarantine import is_order
 from slowwave.settings import Settings
 from slowwave.types import Fact, FactReport, ModuleReport, NightReport, Progress, QAPair, labelled, no_progress
 
@@ -355,9 +356,12 @@ def write_lesson(
 
 
 def _unwritten(facts: Sequence[Fact], lesson: Lesson) -> tuple[FactReport, ...]:
-    reason = "too few supported questions could be written that no newer fact answers otherwise"
+    few = "too few supported questions could be written that no newer fact answers otherwise"
+    order = "it tells the assistant how to answer; such text is quoted, never learned"
     return tuple(
-        FactReport(fact_id=fact.id, user_id=fact.user_id, status="unwritten", reason=reason)
+        FactReport(
+            fact_id=fact.id, user_id=fact.user_id, status="unwritten", reason=order if is_order(fact.text) else few
+        )
         for fact in facts
         if not lesson.trained.get(fact.id)
     )

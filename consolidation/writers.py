@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from slowwave.consolidation.rules import PHRASINGS, RuleWriter, question_key, supported
 from slowwave.errors import InvalidInput, WriterFailed
 from slowwave.prompts import dated, display_name, render_date
+from slowwave.quarantine import without_orders
 from slowwave.types import Fact, QAPair
 
 __all__ = ["NamedWriter", "Writer", "as_writer", "split_heldout", "supported", "write"]
@@ -175,11 +176,14 @@ def as_writer(source: object | None) -> NamedWriter:
 
 
 def write(fact: Fact, writer: Writer | None = None) -> list[QAPair]:
-    """The pairs to train for one fact: supported, each question once, in the writer's order.
+    """The pairs to train for one fact: supported, each question once, in the writer's order; none about orders in it.
 
     When the writer gives fewer than six, the built-in rules fill up; their pairs come last. Raises WriterFailed.
     """
     fact = dated(fact)
+    fact = fact.model_copy(update={"text": without_orders(fact.text)})
+    if not fact.text:
+        return []
     kept: dict[str, QAPair] = {}
 
     def keep(pairs: Iterable[QAPair]) -> None:

@@ -25,6 +25,7 @@ from slowwave.errors import StoreDamaged
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel, Encoded, Generated, Slot
 from slowwave.prompts import UNKNOWN, conversation, full_names, is_unknown, render_fact, render_facts
+from slowwave.quarantine import without_orders
 from slowwave.recall import Recall
 from slowwave.settings import Settings
 from slowwave.types import Answer, Message, ModuleUse, ScoredFact, Source
@@ -328,8 +329,9 @@ def _source(unknown: bool, facts: bool, modules: bool) -> Source:
 
 
 def _texts(facts: Sequence[ScoredFact]) -> tuple[str, ...]:
-    """What an answer from these facts may be made of: their texts, and their lines in the prompt."""
-    return tuple(text for hit in facts for text in (hit.text, render_fact(hit.fact)))
+    """What an answer from these facts may be made of: their texts and their lines in the prompt, without orders in them."""
+    told = (hit.fact.model_copy(update={"text": without_orders(hit.text)}) for hit in facts)
+    return tuple(text for fact in told for text in (fact.text, render_fact(fact)) if fact.text)
 
 
 class _Grounding:

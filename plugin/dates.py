@@ -27,6 +27,7 @@ _DAY = "|".join(_WEEKDAYS)
 _AFTER_PREPOSITION = re.compile(
     r"\b(?:since|until|till|by|from|for|before|after|on|of|between|and|than|to|at|in)\s+$", re.I
 )
+_SUBJECT = re.compile(r" (?:(?:i|we|he|she|they|it|you|my|our|his|her|their|the|an?)\b|(?-i:[A-Z]))", re.I)
 _DETERMINED = re.compile(r"\b(?:the|my|our|your|his|its|their|every|each|that)\s+$", re.I)
 """What "last year" follows where it is a noun: "the last year of school"."""
 _VAGUE_COUNT = {"a couple of", "a few"}
@@ -38,7 +39,7 @@ def resolve_dates(text: str, said_at: datetime) -> str:
     >>> resolve_dates("My flight leaves tomorrow at noon.", datetime(2026, 11, 22))
     'My flight leaves on 23 November 2026 at noon.'
     >>> resolve_dates("Last month I moved to Porto.", datetime(2026, 11, 22))
-    'In October 2026 I moved to Porto.'
+    'In October 2026, I moved to Porto.'
     """
     for pattern, put in _RULES:
         text = _replaced(text, pattern, put, said_at.date())
@@ -67,7 +68,8 @@ def _fitted(found: re.Match[str], phrase: str | None) -> str:
         phrase = phrase.partition(" ")[2]
     if found[0][:1].isupper():
         phrase = phrase[:1].upper() + phrase[1:]
-    return phrase
+    opens = not subject and re.search(r"(?:^|[.!?]\s)$", before) and _SUBJECT.match(after)
+    return f"{phrase}," if opens else phrase
 
 
 # -- how a day, a week, a month and a year are written ----------------------------------------------------------------

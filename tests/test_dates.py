@@ -16,7 +16,7 @@ SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @pytest.mark.parametrize(("said", "resolved"), [
     ("My flight leaves tomorrow at noon.", "My flight leaves on 23 November 2026 at noon."),
-    ("Last month I moved to Porto.", "In October 2026 I moved to Porto."),
+    ("Last month I moved to Porto.", "In October 2026, I moved to Porto."),
     ("I've been ill since yesterday.", "I've been ill since 21 November 2026."),
     ("Today's meeting is moved to next Friday.", "22 November 2026's meeting is moved to 27 November 2026."),
     ("We met on last Monday.", "We met on 16 November 2026."),
@@ -24,7 +24,7 @@ SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
     ("I bought it two weeks ago.", "I bought it in the week of 2 November 2026."),
     ("She graduated 3 years ago.", "She graduated in 2023."),
     ("He called 2 days ago.", "He called on 20 November 2026."),
-    ("Last night I dreamt of Oslo.", "On the night of 21 November 2026 I dreamt of Oslo."),
+    ("Last night I dreamt of Oslo.", "On the night of 21 November 2026, I dreamt of Oslo."),
     ("I ran until this morning.", "I ran until the morning of 22 November 2026."),
     ("Today is my birthday, and tomorrow is hers.", "22 November 2026 is my birthday, and 23 November 2026 is hers."),
     ("The day after tomorrow is my exam.", "24 November 2026 is my exam."),

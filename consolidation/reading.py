@@ -255,26 +255,33 @@ EXAMS: Mapping[str, _Form] = {
 }
 """The kinds of exercise, each with its maker."""
 
-_SHARES: Mapping[str, float] = {
-    "present": 0.12,
-    "absent": 0.06,
-    "newer": 0.22,
-    "two facts": 0.1,
-    "hostile": 0.15,
-    "passage": 0.08,
-    "sentence": 0.24,
-    "nobody": 0.03,
+_SHARES: Mapping[str, tuple[float, float]] = {
+    "present": (0.3, 0.06),
+    "absent": (0.06, 0.06),
+    "newer": (0.06, 0.36),
+    "two facts": (0.06, 0.14),
+    "hostile": (0.1, 0.16),
+    "passage": (0.12, 0.05),
+    "sentence": (0.27, 0.15),
+    "nobody": (0.03, 0.02),
 }
-"""What a sheet begins with, and how often."""
+"""What a sheet begins with, and how often, at the start of the training and at its end: what has to choose between facts
+comes after what has to find one."""
 _ABSENT = 0.32
 """How many of the other questions about a sheet cannot be answered from it."""
 _TRIES = 4
 """How often a question that is already on the sheet is drawn again."""
 
 
-def reader_sheet(rng: random.Random, questions: int) -> list[Exercise]:
-    """Exercises whose prompts begin alike: one list of facts, several questions about it, all different."""
-    (kind,) = rng.choices(list(_SHARES), list(_SHARES.values()))
+def reader_sheet(rng: random.Random, questions: int, done: float = 0.5) -> list[Exercise]:
+    """Exercises whose prompts begin alike: one list of facts, several questions about it, all different.
+
+    Args:
+        questions: the most questions.
+        done: how much of the training is over, from 0 to 1.
+    """
+    weights = [first + (last - first) * done for first, last in _SHARES.values()]
+    (kind,) = rng.choices(list(_SHARES), weights)
     sheet, exercises = EXAMS[kind](rng, False, _list(rng, False, _size(rng)))
     made = {exercise.messages[-1]["content"]: exercise for exercise in exercises}
     for _ in range(_TRIES * questions):

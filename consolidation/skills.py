@@ -47,8 +47,8 @@ class SkillRecipe:
     """How a skill is trained: a row of `SKILLS`."""
 
     name: SkillName
-    sheet: Callable[[random.Random], list[Exercise]]
-    """Exercises whose prompts begin alike."""
+    sheet: Callable[[random.Random, float], list[Exercise]]
+    """Exercises whose prompts begin alike, for a moment of the training between 0 and 1."""
     steps: int
     sheets: int = 1
     """Sheets per step."""
@@ -58,6 +58,8 @@ class SkillRecipe:
     layers: str = "linear"
     """On which layers the skill acts; "ffn" is half as large."""
     warmup: int = 10
+    steady: float = 0.6
+    """From which share of the steps on the learning rate falls."""
     passed: float = 0.9
     """A base model whose exam gives this much or more by itself gets no such skill."""
     harm: float = 0.2
@@ -70,13 +72,17 @@ class SkillRecipe:
         return json.dumps({k: v for k, v in asdict(self).items() if k != "sheet"}, sort_keys=True)
 
 
-def _eight(rng: random.Random) -> list[Exercise]:
-    return reader_sheet(rng, 8)
+def _eight(rng: random.Random, done: float) -> list[Exercise]:
+    return reader_sheet(rng, 8, done)
+
+
+def _any_time(rng: random.Random, _: float) -> list[Exercise]:
+    return writer_sheet(rng)
 
 
 SKILLS: Mapping[SkillName, SkillRecipe] = {
     "reader": SkillRecipe("reader", _eight, steps=440),
-    "writer": SkillRecipe("writer", writer_sheet, steps=160, sheets=3, layers="ffn", passed=0.7, exam=18),
+    "writer": SkillRecipe("writer", _any_time, steps=160, sheets=3, layers="ffn", passed=0.7, exam=18),
 }
 """The recipes; what they gave on the default base model is in benchmarks/LOG.md."""
 
@@ -164,14 +170,16 @@ def teach(
     for step in range(done, recipe.steps):
         progress("training", step, recipe.steps)
         rng = random.Random(f"{recipe.name}:{seed}:{step}")
-        groups = [_encoded(base, recipe.sheet(rng)) for _ in range(recipe.sheets)]
+        groups = [_encoded(base, recipe.sheet(rng, step / recipe.steps)) for _ in range(recipe.sheets)]
         if rehearsed and step % recipe.ordinary == 0:
             groups.append([rng.choice(rehearsed).encoded(base)])
         slot.refresh()
         # A long answer counts no more than a short one: what matters is mostly decided at its first token.
         loss = -torch.stack([row.mean() for row in base.branch_logprobs(groups, slot)]).mean()
         loss.backward()
-        rate = top * min(1.0, (step + 1) / recipe.warmup) * (1.0 - 0.95 * step / recipe.steps)
+        # Full speed for most of the way, then down to a twentieth.
+        rest = (recipe.steps - step) / (recipe.steps * (1.0 - recipe.steady))
+        rate = top * min(1.0, (step + 1) / recipe.warmup, 0.05 + 0.95 * rest)
         adam_step(slot.vector, moments, step, rate, slow=sum(shape.sizes) if shape.own_a else None)
         losses.append(float(loss.detach()))
         if (step + 1) % _CHECKPOINT == 0:

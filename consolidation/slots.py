@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from slowwave.consolidation import lexicon, templates
+from slowwave.consolidation.chunks import Chunk
 from slowwave.consolidation.clauses import Clause, parse
 from slowwave.consolidation.morphology import participle, past_form, third
 from slowwave.consolidation.spans import is_person, which, worth
@@ -19,6 +20,7 @@ _GAPS = {
     "because": "because of what", "purpose": "for what purpose",
 }  # fmt: skip
 """The question word, in place of a chunk and its preposition."""
+_DATE = re.compile(r"\b\d{4}$")
 _PRESENT = {
     "am": "is", "is": "is", "are": "is", "was": "was", "were": "was", "have": "has", "has": "has", "do": "does",
     "does": "does",
@@ -87,7 +89,17 @@ def _join(*parts: str) -> str:
 
 
 def _chunk_rows(clause: Clause, voice: Voice, subject: str, at: int) -> tuple[str, ...]:
-    chunk = clause.chunks[at]
+    """The wordings that ask for a chunk; every second one leaves the date out, as somebody would who does not know it."""
+    keep = [k for j, k in enumerate(clause.chunks) if j == at or (k.kind != "because" and (j < 3 or k.kind == "time"))]
+    rows = _rows_with(clause, voice, subject, clause.chunks[at], keep)
+    undated = [k for k in keep if k is clause.chunks[at] or not (k.kind == "time" and _DATE.search(k.text))]
+    if len(undated) == len(keep) or voice.kind == "plain":
+        return rows
+    bare = _rows_with(clause, voice, subject, clause.chunks[at], undated)
+    return tuple(pair[number % 2] for number, pair in enumerate(zip(bare, rows, strict=False)))
+
+
+def _rows_with(clause: Clause, voice: Voice, subject: str, chunk: Chunk, keep: Sequence[Chunk]) -> tuple[str, ...]:
     own = voice.is_self(subject)
     nominative = voice.forms(subject)[0]
     aux, inner, finite = _clause_forms(clause, voice, subject)
@@ -97,7 +109,6 @@ def _chunk_rows(clause: Clause, voice: Voice, subject: str, at: int) -> tuple[st
         and clause.verb != ""
     )
     wh = "who" if person else "what"
-    keep = [k for j, k in enumerate(clause.chunks) if j == at or (k.kind != "because" and (j < 3 or k.kind == "time"))]
     stranded, dropped, echo = [], [], []
     gap = _GAPS.get(chunk.kind)
     for k in keep:

@@ -53,6 +53,8 @@ def is_person(text: str, base: str = "", context: str = "") -> bool:
 
 def which(answer: str) -> str:
     """How to ask for just such a time: "In which year", "At what time"."""
+    if found := re.match(r"(?:the )?(week|weekend) of ", answer):
+        return "In which week" if found[1] == "week" else "On which weekend"
     if re.fullmatch(r"(?:\w+ )?\d{4}", answer):
         return "In which year" if answer.isdigit() else "In which month"
     if re.search(r"\d ?[ap]\.?m|\d:\d\d", answer):

@@ -222,7 +222,8 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
         "Tell me who {s} [is] married to. | Do you know who {s} [is] married to? | {s} [is] married to whom? | "
         "What is the name of {s's} spouse?"}),
     (r"<s> <be> <x> years old", {"x": _AGE}),
-    (r"<s> (?:am|is|are) (?P<x>\d{1,3})", {"x": _AGE}),
+    (rf"(?P<s>I|we|(?:my|our) (?:{KIN}|{PET})|(?-i:[A-Z])[\w'-]+(?: (?-i:[A-Z])[\w'-]+)*) (?:am|is|are) (?P<x>\d{{1,3}})",
+        {"x": _AGE}),
     (r"the (?:deadline|due date) (?:of|for) <x> is (?:on )?<T>|<x2> (?:is|are) due (?:on|by|at|in)? ?<T2>", {"T":
         "When is the deadline for {x}? | When is {x} due? | What is the due date of {x}? | "
         "Tell me the deadline for {x}. | By when must {x} be done? | Do you know when {x} is due? | "

@@ -36,6 +36,8 @@ class PlannedGroup(_Record):
     name: str
     user_id: str
     facts: tuple[KnownFact, ...]
+    replaces: tuple[str, ...] = ()
+    """Ids of the modules that the new one takes the place of."""
 
 
 class NightPlan(_Record):
@@ -125,11 +127,11 @@ class Journal:
         write_atomically(self.folder / name, record.model_dump_json(indent=2).encode())
 
 
-def planned(name: str, facts: Iterable[Fact]) -> PlannedGroup:
+def planned(name: str, facts: Iterable[Fact], replaces: Iterable[str] = ()) -> PlannedGroup:
     """A group of the plan."""
     some = list(facts)
     known = tuple(KnownFact(id=fact.id, sha256=text_sha256(fact.text)) for fact in some)
-    return PlannedGroup(name=name, user_id=some[0].user_id, facts=known)
+    return PlannedGroup(name=name, user_id=some[0].user_id, facts=known, replaces=tuple(replaces))
 
 
 def _load(path: Path, kind: type[RecordT]) -> RecordT | None:

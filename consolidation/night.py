@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from slowwave.adapters_store.layout import FolderLayout, write_atomically
 from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.consolidation.attempts import Attempts
+from slowwave.consolidation.compaction import crowded
 from slowwave.consolidation.gate import Verdict, examine, normalise
 from slowwave.consolidation.journal import Journal, NightPlan, PlannedGroup, ResultRecord, planned
 from slowwave.consolidation.plan import group
@@ -97,13 +98,14 @@ class Night:
             plan = longer
             journal.extend(plan)
             self._work(plan, journal, recipe, progress, results)
-        facts = self._counted(plan, [fact for result in results.values() for fact in result.facts])
+        modules = tuple(result.module for result in results.values() if result.module.steps)
+        facts = self._counted(plan, [fact for result in results.values() for fact in result.facts], modules)
         report = NightReport(
             night_id=plan.night_id,
             started_at=plan.started_at,
             resumed=resumed,
             seconds={name: round(value, 3) for name, value in self._seconds.items()},
-            modules=tuple(result.module for result in results.values() if result.module.steps),
+            modules=modules,
             facts=facts,
         )
         write_atomically(self.layout.reports / f"{plan.night_id}.json", report.model_dump_json(indent=2).encode())
@@ -149,6 +151,7 @@ class Night:
 
     def _plan(self, key: str, user_id: str | None) -> NightPlan:
         groups = self._groups(user_id)
+        groups += self._compactions(user_id, len(groups))
         started = datetime.now(UTC)
         return NightPlan(night_id=f"{started:%Y%m%dT%H%M%S}", started_at=started, key=key, groups=tuple(groups))
 
@@ -165,6 +168,24 @@ class Night:
             vectors = self.facts.vectors([fact.id for fact in some])
             for part in group(some, vectors, self.settings.facts_per_module):
                 groups.append(planned(f"group-{first + len(groups):04d}", part))
+        return groups
+
+    def _compactions(self, user_id: str | None, first: int) -> list[PlannedGroup]:
+        """Groups of settled facts whose small modules are to become one, numbered from `first`."""
+        given_up = Attempts(self.layout.attempts).left(self._conditions())
+        fitting: dict[str, list[Manifest]] = {}
+        for manifest in self.store.live(user_id):
+            if manifest.base.sha256 == self.base.ref.sha256 and manifest.rank == self.settings.rank:
+                fitting.setdefault(manifest.user_id, []).append(manifest)
+        groups: list[PlannedGroup] = []
+        for owner, modules in fitting.items():
+            live = {fact.id: fact for fact in self.facts.live(owner)}
+            for some in crowded(modules, self.settings.facts_per_module):
+                replaces = [manifest.id for manifest in some]
+                known = {fact_id for manifest in some for fact_id in manifest.settled_ids}
+                facts = [fact for fact_id, fact in live.items() if fact_id in known]
+                if facts and _compaction_key(replaces) not in given_up:
+                    groups.append(planned(f"group-{first + len(groups):04d}", facts, replaces))
         return groups
 
     def _learn(self, part: PlannedGroup, journal: Journal, recipe: Recipe, progress: Progress) -> ResultRecord | None:
@@ -186,6 +207,8 @@ class Night:
             return ResultRecord(module=empty, facts=unwritten)
         lesson = Lesson(lesson.user_id, left, lesson.trained, lesson.heldout)
         module_id = self._module_id(lesson, recipe)
+        if module_id in part.replaces:  # one module alone, learned anew to the same bits
+            return None
         with self._timed("training"):
             trained = train(self.base, lesson, recipe, journal.checkpoint(part.name), progress)
         with self._timed("gate"):
@@ -196,7 +219,9 @@ class Night:
             )
         with self._timed("publish"):
             size, objection = 0, verdict.reason
-            if verdict.published:
+            if part.replaces and not objection and (worse := _lost(part, verdict)):
+                objection = f"it knows {worse} facts less than the {len(part.replaces)} modules it would replace"
+            if not objection:
                 size = self._publish(self._manifest(module_id, lesson, recipe, verdict), lesson, recipe, trained, part)
                 objection = "" if size else _CHANGED
         module = ModuleReport(
@@ -208,6 +233,7 @@ class Night:
             train_seconds=round(trained.seconds, 3),
             final_loss=trained.losses[-1],
             size_bytes=size,
+            replaces=part.replaces,
             recall=verdict.recall,
             base_recall=verdict.base_recall,
             trained_recall=verdict.trained_recall,
@@ -215,20 +241,25 @@ class Night:
             canary=verdict.canary,
             reason=objection,
         )
+        if part.replaces:  # its facts were settled before, and are so still, whatever came of this
+            return ResultRecord(module=module, facts=())
         reports = tuple(_refused(report, objection) if objection else report for report in verdict.facts)
         return ResultRecord(module=module, facts=(*reports, *unwritten))
 
-    def _counted(self, plan: NightPlan, reports: Sequence[FactReport]) -> tuple[FactReport, ...]:
+    def _counted(
+        self, plan: NightPlan, reports: Sequence[FactReport], modules: Sequence[ModuleReport]
+    ) -> tuple[FactReport, ...]:
         """The reports, after failures were counted; those of facts that failed once too often say so."""
         attempts, conditions = Attempts(self.layout.attempts), self._conditions()
         failed = [one.fact_id for one in reports if one.status == "failed" and not one.reason.endswith(_CHANGED)]
         settled = {one.fact_id for one in reports if one.status == "settled"}
+        refused = [_compaction_key(one.replaces) for one in modules if one.replaces and not one.published]
         with self.guard:  # what is deleted meanwhile must not come back into the file
-            there = [fact_id for fact_id in failed if self._exists(fact_id)]
+            there = [fact_id for fact_id in failed if self._exists(fact_id)] + refused
             attempts.keep(conditions, plan.started_at.isoformat(), failed=there, settled=settled)
         left = attempts.left(conditions)
-        if left:
-            logger.info("%d facts failed too often and are left to retrieval", len(left))
+        if count := sum(one.status == "failed" and one.fact_id in left for one in reports):
+            logger.info("%d facts failed too often and are left to retrieval", count)
         return tuple(
             one.model_copy(update={"status": "left"}) if one.status == "failed" and one.fact_id in left else one
             for one in reports
@@ -243,7 +274,9 @@ class Night:
             if self._unchanged(part) is None:
                 self.store.sweep()  # the weights know a fact that must be forgotten
                 return 0
-            self.store.publish([manifest.id])
+            self.store.publish([manifest.id], retire=part.replaces)
+            if part.replaces:
+                self.store.sweep()
         return self.store.size_bytes(manifest.id)
 
     # -- small things ----------------------------------------------------------------------------------------------
@@ -353,6 +386,17 @@ def write_lesson(
         if hold:  # without a held-out phrasing nothing could be examined, and what is not examined is not learned
             trained[fact.id], heldout[fact.id] = tuple(learn), tuple(hold)
     return Lesson(user_id, tuple(facts), trained, heldout)
+
+
+def _compaction_key(module_ids: Iterable[str]) -> str:
+    """The name under which failed attempts to make these modules one are counted."""
+    return "compaction-" + hashlib.sha256(" ".join(sorted(module_ids)).encode()).hexdigest()[:16]
+
+
+def _lost(part: PlannedGroup, verdict: Verdict) -> int:
+    """How many facts of a group did not settle."""
+    settled = {report.fact_id for report in verdict.facts if report.status == "settled"}
+    return sum(known.id not in settled for known in part.facts)
 
 
 def _unwritten(facts: Sequence[Fact], lesson: Lesson) -> tuple[FactReport, ...]:

@@ -163,6 +163,8 @@ class ModuleReport(Value):
     train_seconds: float
     final_loss: float
     size_bytes: int = 0
+    replaces: tuple[str, ...] = ()
+    """Ids of smaller modules whose facts were learned anew as this one; they stay if it was not published."""
     recall: float = 0.0
     """Mean held-out recall over its facts, store switched off."""
     base_recall: float = 0.0

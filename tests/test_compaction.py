@@ -1,0 +1,105 @@
+"""Many small modules become one, and only when the one knows all that they knew."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slowwave import Memory
+from slowwave.adapters_store.manifest import BaseRef, KnownFact, Manifest
+from slowwave.consolidation import compaction, night
+from slowwave.consolidation.compaction import crowded
+
+DAY = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def module(number: int, size: int) -> Manifest:
+    return Manifest(
+        id=f"m-{number}",
+        user_id="ada",
+        created_at=DAY + timedelta(days=number),
+        base=BaseRef(name="tiny", sha256="ab"),
+        rank=8,
+        alpha=16.0,
+        seed=0,
+        recipe={},
+        facts=tuple(KnownFact(id=f"{number}-{one}", sha256="00", settled=True) for one in range(size)),
+        questions=(),
+        gate={},
+    )
+
+
+@given(st.lists(st.integers(1, 70), max_size=40), st.sampled_from([8, 64]))
+def test_what_becomes_one_fits_into_one(sizes: list[int], limit: int) -> None:
+    modules = [module(number, size) for number, size in enumerate(sizes)]
+    found = crowded(modules, limit)
+    taken = [one.id for some in found for one in some]
+    assert len(set(taken)) == len(taken), "no module is taken twice"
+    for some in found:
+        assert len(some) >= 2
+        assert sum(len(one.facts) for one in some) <= limit
+
+
+@given(st.lists(st.integers(1, 6), min_size=30, max_size=120))
+def test_however_many_nights_pass_the_modules_stay_few(nights: list[int]) -> None:
+    modules: list[Manifest] = []
+    learned = 0
+    for number, size in enumerate(nights):
+        for some in crowded(modules, 64):
+            modules = [one for one in modules if one not in some]
+            modules.append(module(1000 + 10 * number + len(modules), sum(len(one.facts) for one in some)))
+            learned += len(modules[-1].facts)
+        modules.append(module(number, size))
+        learned += size
+    facts = sum(nights)
+    assert sum(len(one.facts) for one in modules) == facts
+    assert len(modules) <= 2 * facts / 16 + 8
+    assert len([one for one in modules if len(one.facts) < 4]) <= 4
+    assert learned <= 6 * facts, "a fact is learned again only a few times"
+
+
+@pytest.fixture
+def crowded_memory(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Memory:
+    """Two nights, two modules, and a memory that finds two of a size too many."""
+    memory = Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256", effort="quick")
+    for text in ("My favourite colour is green.", "I live in Porto."):
+        memory.add(text, user_id="ada", said_at=DAY)
+        assert memory.consolidate().settled == 1
+    assert len(memory.modules()) == 2
+    monkeypatch.setattr(compaction, "_FAN", 2)
+    return memory
+
+
+def test_a_night_makes_one_module_of_two(crowded_memory: Memory) -> None:
+    with crowded_memory as memory:
+        before = {one.id for one in memory.modules()}
+        settled = memory.settled_ids()
+        report = memory.consolidate()
+        assert report.facts == (), "nothing new was learned"
+        (made,) = report.modules
+        assert made.published
+        assert set(made.replaces) == before
+        (one,) = memory.modules()
+        assert one.id == made.module_id
+        assert memory.settled_ids() == settled
+        assert {folder.name for folder in (memory.folder / "modules").iterdir()} == {one.id}
+        assert "Porto" in memory.ask("Where do I live?", user_id="ada", use_facts=False).text
+        assert memory.consolidate().modules == ()
+
+
+def test_a_module_that_knows_less_replaces_nothing(crowded_memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(night, "_lost", lambda *_: 1)
+    with crowded_memory as memory:
+        before = {one.id for one in memory.modules()}
+        settled = memory.settled_ids()
+        for _ in range(3):
+            (refused,) = memory.consolidate().modules
+            assert not refused.published
+            assert "knows 1 facts less" in refused.reason
+            assert {one.id for one in memory.modules()} == before
+            assert memory.settled_ids() == settled
+        assert memory.consolidate().modules == (), "after three nights it is not tried again"

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from slowwave.adapters_store.layout import remove_folder, write_atomically
 from slowwave.adapters_store.manifest import KnownFact, text_sha256
 from slowwave.consolidation.rows import Lesson
-from slowwave.types import Fact, FactReport, ModuleReport, QAPair
+from slowwave.types import Fact, FactReport, ModuleReport, NightReport, QAPair
 
-__all__ = ["Journal", "LessonRecord", "NightPlan", "PlannedGroup", "ResultRecord", "planned"]
+__all__ = ["Journal", "LessonRecord", "NightPlan", "PlannedGroup", "ResultRecord", "night_reports", "planned"]
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +132,17 @@ def planned(name: str, facts: Iterable[Fact], replaces: Iterable[str] = ()) -> P
     some = list(facts)
     known = tuple(KnownFact(id=fact.id, sha256=text_sha256(fact.text)) for fact in some)
     return PlannedGroup(name=name, user_id=some[0].user_id, facts=known, replaces=tuple(replaces))
+
+
+def night_reports(folder: Path) -> list[NightReport]:
+    """The reports in a folder, the last night's first; one that cannot be read is left out."""
+    found: list[NightReport] = []
+    for path in sorted(folder.glob("*.json"), reverse=True):
+        try:
+            found.append(NightReport.model_validate_json(path.read_bytes()))
+        except (OSError, ValidationError) as error:
+            logger.warning("the report of a night cannot be read: %s", type(error).__name__)
+    return found
 
 
 def _load(path: Path, kind: type[RecordT]) -> RecordT | None:

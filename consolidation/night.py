@@ -240,6 +240,9 @@ class Night:
             reading=verdict.reading,
             canary=verdict.canary,
             reason=objection,
+            losses=tuple(trained.losses),
+            recalled_by_pass=tuple(trained.recalled),
+            read_by_pass=tuple(trained.read),
         )
         if part.replaces:  # its facts were settled before, and are so still, whatever came of this
             return ResultRecord(module=module, facts=())

@@ -213,6 +213,37 @@ def modules(call: Call) -> int:
 
 
 @_command
+def report(
+    call: Call,
+    night: Annotated[str | None, typer.Argument(help="Which night, as --json names it [the last].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write it to this file, as a web page.")] = None,
+) -> int:
+    """Say what a night did: modules, curves, and every fact.
+
+    Examples: slowwave report   slowwave report --out night.html
+    """
+    with opened(call) as memory:
+        nights = memory.nights()
+        found = next((one for one in nights if night in (None, one.night_id)), None)
+        texts = {fact.id: fact.text for fact in memory.get_all(user_id=call.chosen_user)} if found else {}
+    if found is None:
+        if night is not None:
+            raise InvalidInput("No such night", night, f"There are {len(nights)}; `slowwave report` shows the last.")
+        call.note("There was no night yet.")
+        return UNKNOWN
+    if out is not None:
+        from slowwave.pages import night_page
+
+        out.write_text(night_page(found, texts), encoding="utf-8")
+        call.note(f"Written to {out}.")
+    if call.json:
+        call.document({**found.model_dump(mode="json"), "settled": found.settled, "recent": found.recent})
+    elif out is None:
+        show_night(call, found, texts)
+    return DONE
+
+
+@_command
 def forget(
     call: Call,
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids of facts, or their beginnings.")] = None,

@@ -370,6 +370,12 @@ class Memory:
             self._night_thread = None
             self._night.release()
 
+    def nights(self) -> list[NightReport]:
+        """The reports of all nights that finished here, the last one first; one that cannot be read is left out."""
+        from slowwave.consolidation.journal import night_reports
+
+        return night_reports(self._layout.reports)
+
     def start(self, schedule: str = "0 3 * * *") -> None:
         """Run a night by a cron expression (five fields, local time), in the background, until `stop` or `close`.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from slowwave.adapters_store.skills import Skill, SkillName
     from slowwave.answering import AnswerStream
-    from slowwave.types import Answer, NightReport, Progress
+    from slowwave.types import Answer, ModuleReport, NightReport, Progress
 
 __all__ = ["Call", "counted", "grounds", "printable", "show_demo", "show_night", "show_skills"]
 
@@ -131,11 +131,11 @@ def grounds(answer: Answer) -> str:
 
 def show_night(call: Call, report: NightReport, texts: Mapping[str, str]) -> None:
     """Print what became of each module and fact of a night; `texts` are the facts' by id."""
-    if not report.facts:
+    if not report.facts and not report.modules:
         call.say("Nothing to learn: every fact is settled or left to retrieval.")
         return
     modules = [
-        (m.module_id[:12], m.user_id, m.facts, "published" if m.published else m.reason or "refused",
+        (m.module_id[:12], m.user_id, m.facts, _outcome(m),
          f"{m.recall:.2f}", f"{m.base_recall:.2f}", m.steps, f"{m.train_seconds:.0f} s", f"{m.size_bytes / 1e6:.1f} MB")
         for m in report.modules
     ]  # fmt: skip
@@ -144,6 +144,12 @@ def show_night(call: Call, report: NightReport, texts: Mapping[str, str]) -> Non
     call.table(("fact", "outcome", "recall", "text", "reason"), facts)
     seconds = sum(report.seconds.values())
     call.say(f"{report.settled} of {counted(len(report.facts), 'fact')} settled in {seconds:.0f} s.")
+
+
+def _outcome(module: ModuleReport) -> str:
+    if not module.published:
+        return module.reason or "refused"
+    return f"published for {len(module.replaces)} smaller ones" if module.replaces else "published"
 
 
 def show_demo(call: Call, result: Mapping[str, Any]) -> None:

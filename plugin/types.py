@@ -176,6 +176,12 @@ class ModuleReport(Value):
     canary: float = 0.0
     """Rise of the mean loss on ordinary prompts, as a share of the base model's loss."""
     reason: str = ""
+    losses: tuple[float, ...] = ()
+    """Mean loss of each training pass, in nats per token."""
+    recalled_by_pass: tuple[float, ...] = ()
+    """Share of closed-book rows recalled in each pass, before its updates."""
+    read_by_pass: tuple[float, ...] = ()
+    """Share of rows with facts in the prompt, and about things never said, that were answered right in each pass."""
 
 
 class NightReport(Value):

@@ -39,6 +39,7 @@ class NightMemory(FakeMemory):
 
     kept: ClassVar[dict[Path, dict[str, Fact]]] = {}
     settled: ClassVar[set[str]] = set()
+    slept: ClassVar[list[NightReport]] = []
     noise: ClassVar[str] = ""
 
     def __init__(self, folder: str | Path, *, settings: Settings) -> None:
@@ -65,13 +66,18 @@ class NightMemory(FakeMemory):
             train_seconds=2.0,
             final_loss=0.1,
         )
-        return NightReport(
-            night_id="n1",
+        report = NightReport(
+            night_id=f"n{len(self.slept) + 1}",
             started_at=THEN,
             seconds={"train": 2.0},
             facts=tuple(reports),
             modules=(module,) if recent else (),
         )
+        self.slept.append(report)
+        return report
+
+    def nights(self) -> list[NightReport]:
+        return self.slept[::-1]
 
     def settled_ids(self, *, user_id: str | None = None) -> frozenset[str]:
         return frozenset(fact.id for fact in self.get_all(user_id=user_id) if fact.id in self.settled)
@@ -112,6 +118,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[NightMemory]
     install(monkeypatch.setattr, lambda name, module: monkeypatch.setitem(sys.modules, name, module))
     monkeypatch.setattr(NightMemory, "kept", {})
     monkeypatch.setattr(NightMemory, "settled", set())
+    monkeypatch.setattr(NightMemory, "slept", [])
     monkeypatch.setattr(NightMemory, "_open", {})
     monkeypatch.chdir(tmp_path)
     for name in ("SLOWWAVE_FOLDER", "SLOWWAVE_USER"):
@@ -555,12 +562,28 @@ def test_wrong_usage_is_2(words: list[str]) -> None:
     assert (result.exit_code, result.stdout) == (2, "")
 
 
-@pytest.mark.parametrize("command", ["add", "ask", "search", "sleep", "facts", "modules", "forget", "doctor", "demo"])
+@pytest.mark.parametrize(
+    "command", ["add", "ask", "search", "sleep", "report", "facts", "modules", "forget", "doctor", "demo"]
+)
 def test_every_command_helps_and_takes_the_shared_options(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
     for option in ("--folder", "--user", "--json", "--model", "--device", "--verbose"):
         assert option in result.stdout
+
+
+def test_a_report_of_the_last_night_or_another(tmp_path: Path) -> None:
+    run("add", "I like tea.")
+    assert run("report").exit_code == 3
+    run("sleep")
+    run("sleep")
+    assert document("report")["night_id"] == "n2"
+    assert document("report", "n1")["settled"] == 1
+    assert "I like tea." in run("report", "n1").stdout
+    assert run("report", "n7").exit_code == 1
+    page = tmp_path / "night.html"
+    assert run("report", "n1", "--out", str(page)).exit_code == 0
+    assert "I like tea." in page.read_text(encoding="utf-8")
 
 
 def test_stored_text_cannot_steer_the_terminal() -> None:

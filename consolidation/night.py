@@ -57,6 +57,10 @@ def settled_ids(store: AdapterStore, base_sha256: str | None, rank: int, user_id
     return frozenset(fact_id for manifest in fits for fact_id in manifest.settled_ids)
 
 
+_IN_VAIN = ("failed", "unwritten")
+"""What became of a fact that a night could not teach; after three such nights it is left to retrieval."""
+
+
 @dataclass
 class Night:
     """The night shift of one memory folder."""
@@ -254,17 +258,18 @@ class Night:
     ) -> tuple[FactReport, ...]:
         """The reports, after failures were counted; those of facts that failed once too often say so."""
         attempts, conditions = Attempts(self.layout.attempts), self._conditions()
-        failed = [one.fact_id for one in reports if one.status == "failed" and not one.reason.endswith(_CHANGED)]
+        tried = [one for one in reports if one.status in _IN_VAIN]
+        failed = [one.fact_id for one in tried if not one.reason.endswith(_CHANGED)]
         settled = {one.fact_id for one in reports if one.status == "settled"}
         refused = [_compaction_key(one.replaces) for one in modules if one.replaces and not one.published]
         with self.guard:  # what is deleted meanwhile must not come back into the file
             there = [fact_id for fact_id in failed if self._exists(fact_id)] + refused
             attempts.keep(conditions, plan.started_at.isoformat(), failed=there, settled=settled)
         left = attempts.left(conditions)
-        if count := sum(one.status == "failed" and one.fact_id in left for one in reports):
+        if count := sum(one.fact_id in left for one in tried):
             logger.info("%d facts failed too often and are left to retrieval", count)
         return tuple(
-            one.model_copy(update={"status": "left"}) if one.status == "failed" and one.fact_id in left else one
+            one.model_copy(update={"status": "left"}) if one.status in _IN_VAIN and one.fact_id in left else one
             for one in reports
         )
 

@@ -45,9 +45,8 @@ def built_in_writer(base: BaseModel) -> NamedWriter:
     if skill is None:
         return NamedWriter("rules, read back", CheckedWriter(base))
     slot = base.slot(base.skill_shape(skill.rank, skill.layers), load_vector(skill)) if skill.needed else None
-    return NamedWriter(
-        f"rules, read back, and writer {skill.sha256[:12]}".strip(), CheckedWriter(base, SkilledWriter(base, slot))
-    )
+    name = f"rules, read back, and writer {skill.sha256[:12]}".strip()
+    return NamedWriter(name, CheckedWriter(base, SkilledWriter(base, slot)), proven=True)
 
 
 class CheckedWriter:

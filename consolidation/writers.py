@@ -55,6 +55,8 @@ class NamedWriter:
 
     name: str
     source: Writer
+    proven: bool = False
+    """Whether its pairs were read back: what it left out is not filled up by rules."""
 
     def __call__(self, fact: Fact) -> list[QAPair]:
         """The pairs of the source, validated; raises WriterFailed when it raises or returns something else."""
@@ -178,7 +180,8 @@ def as_writer(source: object | None) -> NamedWriter:
 def write(fact: Fact, writer: Writer | None = None) -> list[QAPair]:
     """The pairs to train for one fact: supported, each question once, in the writer's order; none about orders in it.
 
-    When the writer gives fewer than six, the built-in rules fill up; their pairs come last. Raises WriterFailed.
+    When a writer whose pairs are not read back gives fewer than six, the built-in rules fill up; their pairs come last.
+    Raises WriterFailed.
     """
     fact = dated(fact)
     fact = fact.model_copy(update={"text": without_orders(fact.text)})
@@ -192,8 +195,9 @@ def write(fact: Fact, writer: Writer | None = None) -> list[QAPair]:
             if supported(pair, fact):
                 kept.setdefault(question_key(pair.question), pair)
 
-    keep(as_writer(writer)(fact))
-    if len(kept) < PHRASINGS:
+    source = as_writer(writer)
+    keep(source(fact))
+    if len(kept) < PHRASINGS and not source.proven:
         keep(RuleWriter()(fact))
     return list(kept.values())
 

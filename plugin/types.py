@@ -141,7 +141,7 @@ class FactReport(Value):
     user_id: str
     status: Literal["settled", "failed", "left", "unwritten"]
     """settled: passed the gate. failed: did not, and stays recent. left: failed once too often, and is left to retrieval: no
-    night tries it again. unwritten: no supported question could be written."""
+    night tries it again. unwritten: no question could be written that leads to its answer."""
     module_id: str | None = None
     questions: int = 0
     """How many phrasings were trained."""

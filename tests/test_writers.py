@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from slowwave.consolidation.rules import RuleWriter
 from slowwave.consolidation.support import question_key
-from slowwave.consolidation.writers import as_writer, split_heldout, supported, write
+from slowwave.consolidation.writers import NamedWriter, as_writer, split_heldout, supported, write
 from slowwave.errors import InvalidInput, WriterFailed
 from slowwave.types import Fact, QAPair
 
@@ -188,3 +188,9 @@ def test_another_seed_holds_out_others() -> None:
 
 def test_supported_is_public() -> None:
     assert supported(QAPair(question="Where do I live?", answer="Porto"), FACT)
+
+
+def test_what_a_proven_writer_leaves_out_is_not_filled_up() -> None:
+    fact = Fact(id="f", text="I live in Porto.", user_id="ada", said_at=datetime(2026, 11, 21, tzinfo=UTC))
+    assert write(fact, NamedWriter("none", lambda _: []))
+    assert write(fact, NamedWriter("none", lambda _: [], proven=True)) == []

@@ -12,7 +12,7 @@ import logging
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,12 +50,7 @@ def fact_id(user_id: str, text: str) -> str:
 class FactStore:
     """Facts of every user of one memory folder, in an embedded Chroma."""
 
-    def __init__(self, folder: Path, embedder: Embedder, about: Callable[[Fact], str] = lambda _: "") -> None:
-        """Open a folder.
-
-        Args:
-            about: the one thing that a fact says, as a key; "" if a later fact does not replace it.
-        """
+    def __init__(self, folder: Path, embedder: Embedder) -> None:
         import chromadb
         from chromadb.config import Settings as ChromaSettings
 
@@ -63,7 +58,6 @@ class FactStore:
         self._folder = folder
         self._scrubbed: set[str] = set()
         self._embedder = embedder
-        self._about = about
         self._lock = threading.RLock()
         self._client = chromadb.PersistentClient(
             path=str(folder), settings=ChromaSettings(anonymized_telemetry=False, allow_reset=False)
@@ -115,23 +109,6 @@ class FactStore:
                     self._tombstones.delete(ids=page)
             known |= {fact.id: fact for fact in (*fresh, *revived)}
             return [known[fact.id] for fact in facts if fact.id in known]
-
-    def outdated(self, facts: Iterable[Fact]) -> list[tuple[Fact, Fact]]:
-        """(older, newer) for every live fact that one of these, said later, replaces."""
-        newest: dict[tuple[str, str], Fact] = {}
-        for fact in facts:
-            key = (fact.user_id, self._about(fact))
-            if key[1] and (key not in newest or newest[key].said_at < fact.said_at):
-                newest[key] = fact
-        pairs: list[tuple[Fact, Fact]] = []
-        for user_id in {user for user, _ in newest}:
-            for page in _pages([about for user, about in newest if user == user_id]):
-                live = self._select(_where(user_id, None, {f"{_RESERVED}about": {"$in": page}}))
-                for old in live:
-                    new = newest[user_id, self._about(old)]
-                    if old.id != new.id and old.said_at < new.said_at:
-                        pairs.append((old, new))
-        return pairs
 
     def supersede(self, old: Fact, new: Fact) -> Fact:
         """Store a new version of a fact; the old one stays for `history` and is no longer found."""
@@ -279,7 +256,7 @@ class FactStore:
                 ids=[fact.id for fact in part],
                 documents=[fact.text for fact in part],
                 embeddings=vectors[start : start + _PAGE].tolist(),
-                metadatas=[_metadata(fact, self._about(fact)) for fact in part],
+                metadatas=[_metadata(fact) for fact in part],
             )
         self.version += 1
 
@@ -309,12 +286,11 @@ def _pages(ids: Sequence[str]) -> Iterator[list[str]]:
         yield list(ids[start : start + _PAGE])
 
 
-def _metadata(fact: Fact, about: str) -> dict[str, Scalar]:
+def _metadata(fact: Fact) -> dict[str, Scalar]:
     ours: dict[str, Scalar] = {
         "user_id": fact.user_id,
         "said_at": fact.said_at.isoformat(),
         "source": fact.source,
-        "about": about,
         "live": fact.superseded_by is None,
         "supersedes": fact.supersedes or "",
         "superseded_by": fact.superseded_by or "",
@@ -336,15 +312,12 @@ def _fact(key: str, text: str, metadata: Mapping[str, Any]) -> Fact:
     )
 
 
-def _where(
-    user_id: str | None, where: Mapping[str, Scalar] | None, ours: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def _where(user_id: str | None, where: Mapping[str, Scalar] | None) -> dict[str, Any]:
     clauses: list[dict[str, Any]] = [{f"{_RESERVED}live": True}]
     if user_id is not None:
         clauses.append({f"{_RESERVED}user_id": user_id})
     # The source is the one field of ours that people filter by.
     clauses += [{f"{_RESERVED}source" if key == "source" else key: value} for key, value in (where or {}).items()]
-    clauses += [{key: value} for key, value in (ours or {}).items()]
     return clauses[0] if len(clauses) == 1 else {"$and": clauses}
 
 

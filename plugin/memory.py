@@ -104,8 +104,7 @@ class Memory:
     ) -> list[Fact]:
         """Remember a text, or what the user said in chat messages; it can be found at once, and no language model is needed.
 
-        A text becomes one fact. Of chat messages only the user's own statements are kept. Adding twice is adding once. A
-        new value of something that one has only one of ("I moved to Faro") makes the older fact history, as `update` does.
+        A text becomes one fact. Of chat messages only the user's own statements are kept. Adding twice is adding once.
 
         Raises:
             InvalidInput: nothing was written, because something in it is empty, too long or malformed.
@@ -118,7 +117,8 @@ class Memory:
             metadata=metadata,
             limit=self.settings.max_fact_chars,
         )
-        return self._remember(facts)
+        with self._guard:
+            return self._facts.add(facts)
 
     def add_many(
         self,
@@ -142,19 +142,8 @@ class Memory:
             for text in texts
             for fact in to_facts(text, user_id=user_id, said_at=said_at, source=source, metadata=metadata, limit=limit)
         ]
-        return self._remember(facts)
-
-    def _remember(self, facts: Sequence[Fact]) -> list[Fact]:
-        """Store facts; an older one that says the same thing of the same with another value becomes history."""
         with self._guard:
-            stored = {fact.id: fact for fact in self._facts.add(facts)}
-            outdated = self._facts.outdated(fact for fact in stored.values() if fact.superseded_by is None)
-            for old, new in outdated:
-                kept = self._facts.supersede(old, new.model_copy(update={"supersedes": old.id}))
-                stored |= {new.id: kept, old.id: old.model_copy(update={"superseded_by": new.id})}
-            if outdated:
-                self._unlearn([old for old, _ in outdated])
-            return [stored[fact.id] for fact in facts if fact.id in stored]
+            return self._facts.add(facts)
 
     def search(
         self, query: str, *, user_id: str = "default", k: int = 5, where: Mapping[str, Scalar] | None = None
@@ -493,13 +482,12 @@ class Memory:
         self._check_open()
         with self._guard:
             if self._rooms is None:
-                from slowwave.consolidation.supersession import subject_key
                 from slowwave.embedder import load_embedder
                 from slowwave.facts import FactStore
                 from slowwave.recall import Recall
 
                 embedder = load_embedder(self.settings.embedder)
-                facts = FactStore(self._layout.facts, embedder, subject_key)
+                facts = FactStore(self._layout.facts, embedder)
                 self._rooms = (embedder, facts, Recall(facts, embedder))
             return self._rooms
 

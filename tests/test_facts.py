@@ -125,12 +125,12 @@ def test_update_keeps_history_and_hides_the_old_version(memory: Memory) -> None:
 
 def test_what_is_said_again_is_a_live_fact_of_its_own(memory: Memory) -> None:
     """Porto, then Lisbon, then Porto again: forgetting Lisbon must not take Porto along."""
-    (porto,) = memory.add("I like Porto.", user_id="ada")
-    lisbon = memory.update(porto.id, "I like Lisbon.")
-    memory.add("I like Porto.", user_id="ada")
-    assert {one.text for one in memory.get_all(user_id="ada")} == {"I like Porto.", "I like Lisbon."}
+    (porto,) = memory.add("I live in Porto.", user_id="ada")
+    lisbon = memory.update(porto.id, "I live in Lisbon.")
+    memory.add("I live in Porto.", user_id="ada")
+    assert {one.text for one in memory.get_all(user_id="ada")} == {"I live in Porto.", "I live in Lisbon."}
     memory.delete(lisbon.id)
-    assert [one.text for one in memory.get_all(user_id="ada")] == ["I like Porto."]
+    assert [one.text for one in memory.get_all(user_id="ada")] == ["I live in Porto."]
 
 
 def test_a_deleted_fact_is_not_brought_back_by_a_replay(memory: Memory) -> None:

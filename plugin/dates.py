@@ -25,8 +25,19 @@ _NUMBERS: Mapping[str, int] = {
 _COUNT = rf"(?P<count>\d{{1,3}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
 _DAY = "|".join(_WEEKDAYS)
 _AFTER_PREPOSITION = re.compile(
-    r"\b(?:since|until|till|by|from|for|before|after|on|of|between|and|than|to|at|in)\s+$", re.I
+    r"\b(?:since|until|till|by|from|for|before|after|on|of|between|and|or|than|to|at|in|all|through|during|over|starting|"
+    r"beginning)\s+$",
+    re.I,
 )
+_UNCLEAR_BEFORE = re.compile(
+    r"(?:\b(?:more than|less than|over|under|almost|nearly|about|around|some|roughly|half|at least|up to|ago|week|kids|day)"
+    r"|\d\.|\d/|/|'s|’s)\s*$",
+    re.I,
+)
+_UNCLEAR_AFTER = re.compile(
+    r" (?:ago|week|evening|morning|night|(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|yesterday)\b|/", re.I
+)
+"""What makes a phrase mean something else: "over a year ago", "today week", "two years ago today"."""
 _SUBJECT = re.compile(r" (?:(?:i|we|he|she|they|it|you|my|our|his|her|their|the|an?)\b|(?-i:[A-Z]))", re.I)
 _DETERMINED = re.compile(r"\b(?:the|my|our|your|his|its|their|every|each|that)\s+$", re.I)
 """What "last year" follows where it is a noun: "the last year of school"."""
@@ -59,17 +70,20 @@ def _replaced(text: str, pattern: re.Pattern[str], put: _Put, day: date) -> str:
 def _fitted(found: re.Match[str], phrase: str | None) -> str:
     """The phrase as it stands in this place: as a noun where one is wanted, with a capital at the start."""
     before, after = found.string[: found.start()], found.string[found.end() :]
-    if phrase is None or _DETERMINED.search(before):
+    opens = not before.strip() or before.rstrip().endswith((".", "!", "?", ":", ";", "\n"))
+    named = found[0][:1].isupper() and not opens  # "USA Today", "Today FM"
+    ranged = found[0].lower().endswith("ago") and re.search(r"\b(?:or|to|and)\s+$", before)  # "two or three years ago"
+    unclear = ranged or _DETERMINED.search(before) or _UNCLEAR_BEFORE.search(before) or _UNCLEAR_AFTER.match(after)
+    if phrase is None or named or unclear or after.startswith(("'s", "’s", '"', "'", "”")):
         return found[0]
     subject = re.match(r" (?:is|was|will be)\b", after) and re.search(
         r"(?:^|[.!?,;:] |\b(?:and|but|so|because|that) )$", before
     )
-    if subject or after.startswith(("'s", "’s")) or _AFTER_PREPOSITION.search(before):
+    if subject or _AFTER_PREPOSITION.search(before):
         phrase = phrase.partition(" ")[2]
     if found[0][:1].isupper():
         phrase = phrase[:1].upper() + phrase[1:]
-    opens = not subject and re.search(r"(?:^|[.!?]\s)$", before) and _SUBJECT.match(after)
-    return f"{phrase}," if opens else phrase
+    return f"{phrase}," if opens and not subject and _SUBJECT.match(after) else phrase
 
 
 # -- how a day, a week, a month and a year are written ----------------------------------------------------------------
@@ -129,7 +143,11 @@ def _part(found: re.Match[str], day: date) -> str:
     """A part of a day: this morning, yesterday evening, tomorrow night."""
     step = {"yesterday": -1, "last": -1, "tomorrow": 1}.get(found["day"].lower(), 0)
     at = day + timedelta(days=step)
-    return f"on the {found['part'].lower()} of {at.day} {at:%B %Y}"
+    return _at(at, found["part"])
+
+
+def _at(day: date, part: str | None) -> str:
+    return f"on the {part.lower()} of {day.day} {day:%B %Y}" if part else _on(day)
 
 
 _ONLY = r"(?<![\w-])"
@@ -151,8 +169,8 @@ _RULES: tuple[tuple[re.Pattern[str], _Put], ...] = (
     _rule(r"tomorrow", lambda _, day: _on(day + timedelta(days=1))),
     _rule(rf"(?P<exactly>exactly )?{_COUNT} (?P<unit>days?|weeks?|months?|years?) ago", _ago),
     _rule(
-        rf"(?:on )?(?P<side>last|next) (?P<name>{_DAY})",
-        lambda found, day: _on(_weekday(day, found["name"], _by(found))),
+        rf"(?:on )?(?P<side>last|next) (?P<name>{_DAY})(?: (?P<part>morning|afternoon|evening|night))?",
+        lambda found, day: _at(_weekday(day, found["name"], _by(found)), found["part"]),
     ),
     _rule(
         r"(?P<side>last|next) weekend",

@@ -83,13 +83,13 @@ def check_question(question: object) -> str:
     return question.strip()
 
 
-def utc(moment: datetime) -> datetime:
-    """A moment in UTC; one without a time zone is taken as local time."""
-    return moment.astimezone(UTC)
+def with_zone(moment: datetime) -> datetime:
+    """A moment with its time zone, which is the local one if it has none: "tomorrow" hangs on the speaker's day."""
+    return moment if moment.tzinfo is not None else moment.astimezone()
 
 
 def _fact(text: str, user_id: str, said_at: datetime | None, source: str, metadata: Mapping[str, Scalar]) -> Fact:
-    moment = utc(said_at) if said_at is not None else datetime.now(UTC)
+    moment = with_zone(said_at) if said_at is not None else datetime.now(UTC).astimezone()
     return Fact(id=fact_id(user_id, text), text=text, user_id=user_id, said_at=moment, source=source, metadata=metadata)
 
 

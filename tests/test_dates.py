@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slowwave import Memory
 from slowwave.dates import resolve_dates
+from slowwave.prompts import render_fact
 
 SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -18,7 +20,9 @@ SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
     ("My flight leaves tomorrow at noon.", "My flight leaves on 23 November 2026 at noon."),
     ("Last month I moved to Porto.", "In October 2026, I moved to Porto."),
     ("I've been ill since yesterday.", "I've been ill since 21 November 2026."),
-    ("Today's meeting is moved to next Friday.", "22 November 2026's meeting is moved to 27 November 2026."),
+    ("The meeting is moved to next Friday.", "The meeting is moved to 27 November 2026."),
+    ("I fly next Monday morning.", "I fly on the morning of 23 November 2026."),
+    ("I was ill all last week.", "I was ill all the week of 9 November 2026."),
     ("We met on last Monday.", "We met on 16 November 2026."),
     ("I saw her last Sunday.", "I saw her on 15 November 2026."),
     ("I bought it two weeks ago.", "I bought it in the week of 2 November 2026."),
@@ -39,7 +43,12 @@ def test_what_hangs_on_the_day_of_speaking_becomes_a_date(said: str, resolved: s
 @pytest.mark.parametrize("said", [
     "I go swimming on Fridays.", "My week starts on Monday.", "A few days ago I fell.", "I read it in two days.",
     "The last year of school was hard.", "Every last week of the month I pay rent.", "The other day we talked.",
-    "A film called Tomorrowland.", "yesterdays and todays", "I was born on 3 May 1990.", "",
+    "More than five years ago I lived in Oslo.", "I lived there 2.5 years ago.", "half a year ago", "2 or 3 years ago",
+    "We met two years ago today.", "a week ago yesterday", "My appointment is a week tomorrow.", "Today week I fly.",
+    "over a year ago", "I read USA Today.", "I work at Today FM.", "My favourite song is 'Yesterday'.", "today/tomorrow",
+    "My favourite song is Yesterday", "I saw The Day After Tomorrow.", "The company's last year was bad.",
+    "I prefer today's music.", "We go to the museum next week Tuesday.", "A film called Tomorrowland.",
+    "yesterdays and todays", "I was born on 3 May 1990.", "",
 ])  # fmt: skip
 def test_what_does_not_or_is_unclear_stays(said: str) -> None:
     assert resolve_dates(said, SUNDAY) == said
@@ -63,7 +72,7 @@ def test_any_text_on_any_day_is_resolved_once(text: str, day: datetime) -> None:
 
 PHRASES = st.sampled_from(
     "today|tomorrow|yesterday|tonight|last night|this morning|next week|last year|5 years ago|next Friday|this weekend|"
-    "the day before yesterday|a couple of months ago|99 weeks ago|next month".split("|")
+    "the day before yesterday|a couple of months ago|99 weeks ago|next month|last Monday evening".split("|")
 )
 
 
@@ -78,3 +87,11 @@ def test_nothing_relative_is_left_except_at_the_ends_of_time(phrases: list[str],
     text = resolve_dates("So " + ", ".join(phrases) + ".", day)
     if 200 < day.year < 9990:
         assert not re.search("today|tomorrow|yesterday|tonight|last|this|next|ago", text), text
+
+
+def test_the_day_is_the_speakers(memory: Memory) -> None:
+    """Late in the evening in New York it is tomorrow already in Greenwich."""
+    late = datetime(2026, 11, 22, 20, tzinfo=timezone(timedelta(hours=-5)))
+    (fact,) = memory.add("My flight is tomorrow.", user_id="ada", said_at=late)
+    assert memory.get(fact.id).said_at == late
+    assert render_fact(memory.get(fact.id)) == '- 22 November 2026, Ada: "My flight is on 23 November 2026."'

@@ -26,15 +26,14 @@ def crowded(modules: Sequence[Manifest], limit: int) -> list[list[Manifest]]:
             classes.setdefault(_size_class(size), []).append(module)
     found: list[list[Manifest]] = []
     for some in classes.values():
-        # The smallest first: as many as fit, and of equals the oldest.
-        waiting = sorted(some, key=lambda module: (len(module.facts), module.created_at, module.id))
+        # By age, and always four: the lists stay the same from night to night, so that one that fails is given up.
+        waiting = sorted(some, key=lambda module: (module.created_at, module.id))
         while len(waiting) >= _FAN:
-            taken: list[Manifest] = []
-            while waiting and sum(len(one.facts) for one in (*taken, waiting[0])) <= limit:
-                taken.append(waiting.pop(0))
-            if len(taken) < 2:
-                break
-            found.append(taken)
+            if sum(len(one.facts) for one in waiting[:_FAN]) <= limit:
+                found.append(waiting[:_FAN])
+                del waiting[:_FAN]
+            else:
+                del waiting[0]
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,6 +43,7 @@ logger = logging.getLogger(__name__)
 _EXAM = {"quick": 12, "normal": 24, "thorough": 48}
 _HELD_OUT = 2
 _CHANGED = "a fact was deleted or changed while it was trained"
+_FEWER = "no question could be written about some facts of the modules it would replace"
 
 
 def settled_ids(store: AdapterStore, base_sha256: str | None, rank: int, user_id: str | None = None) -> frozenset[str]:
@@ -102,7 +104,7 @@ class Night:
             plan = longer
             journal.extend(plan)
             self._work(plan, journal, recipe, progress, results)
-        modules = tuple(result.module for result in results.values() if result.module.steps)
+        modules = tuple(one.module for one in results.values() if one.module.steps or one.module.replaces)
         facts = self._counted(plan, [fact for result in results.values() for fact in result.facts], modules)
         report = NightReport(
             night_id=plan.night_id,
@@ -204,15 +206,15 @@ class Night:
                 journal.keep_lesson(part.name, lesson)
         unwritten = _unwritten(facts, lesson)
         left = tuple(fact for fact in facts if lesson.trained.get(fact.id))
-        if not left:
+        if not left or (part.replaces and len(left) < len(facts)):
+            # A compaction that cannot succeed is not trained; its facts are settled still, whatever came of this.
             empty = ModuleReport(
-                module_id="", user_id=part.user_id, facts=0, published=False, steps=0, train_seconds=0.0, final_loss=0.0
-            )
-            return ResultRecord(module=empty, facts=unwritten)
+                module_id="", user_id=part.user_id, facts=0, published=False, steps=0, train_seconds=0.0, final_loss=0.0,
+                replaces=part.replaces, reason=_FEWER if part.replaces else "",
+            )  # fmt: skip
+            return ResultRecord(module=empty, facts=() if part.replaces else unwritten)
         lesson = Lesson(lesson.user_id, left, lesson.trained, lesson.heldout)
         module_id = self._module_id(lesson, recipe)
-        if module_id in part.replaces:  # one module alone, learned anew to the same bits
-            return None
         with self._timed("training"):
             trained = train(self.base, lesson, recipe, journal.checkpoint(part.name), progress)
         with self._timed("gate"):
@@ -244,7 +246,7 @@ class Night:
             reading=verdict.reading,
             canary=verdict.canary,
             reason=objection,
-            losses=tuple(trained.losses),
+            losses=tuple(loss for loss in trained.losses if math.isfinite(loss)),
             recalled_by_pass=tuple(trained.recalled),
             read_by_pass=tuple(trained.read),
         )
@@ -261,7 +263,11 @@ class Night:
         tried = [one for one in reports if one.status in _IN_VAIN]
         failed = [one.fact_id for one in tried if not one.reason.endswith(_CHANGED)]
         settled = {one.fact_id for one in reports if one.status == "settled"}
-        refused = [_compaction_key(one.replaces) for one in modules if one.replaces and not one.published]
+        refused = [
+            _compaction_key(one.replaces)
+            for one in modules
+            if one.replaces and not one.published and not one.reason.endswith(_CHANGED)
+        ]
         with self.guard:  # what is deleted meanwhile must not come back into the file
             there = [fact_id for fact_id in failed if self._exists(fact_id)] + refused
             attempts.keep(conditions, plan.started_at.isoformat(), failed=there, settled=settled)
@@ -285,7 +291,8 @@ class Night:
             self.store.publish([manifest.id], retire=part.replaces)
             if part.replaces:
                 self.store.sweep()
-        return self.store.size_bytes(manifest.id)
+            # Inside the guard: a deletion may take the module away right after.
+            return self.store.size_bytes(manifest.id)
 
     # -- small things ----------------------------------------------------------------------------------------------
 

@@ -234,7 +234,12 @@ def report(
     if out is not None:
         from slowwave.pages import night_page
 
-        out.write_text(night_page(found, texts), encoding="utf-8")
+        try:
+            out.write_text(night_page(found, texts), encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(
+                "Cannot write the page", str(out), f"Give a file in a folder that exists ({error.strerror})."
+            ) from None
         call.note(f"Written to {out}.")
     if call.json:
         call.document({**found.model_dump(mode="json"), "settled": found.settled, "recent": found.recent})

@@ -50,7 +50,7 @@ def labelled(progress: Progress, label: str) -> Progress:
 class Value(BaseModel):
     """A frozen record."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class Message(Value):

@@ -62,6 +62,17 @@ def test_however_many_nights_pass_the_modules_stay_few(nights: list[int]) -> Non
     assert learned <= 6 * facts, "a fact is learned again only a few times"
 
 
+def test_what_fails_is_the_same_from_night_to_night() -> None:
+    """So that it is given up after three nights, and the others go on without it."""
+    modules = [module(number, 1) for number in range(4)]
+    (first,) = crowded(modules, 64)
+    for number in range(4, 7):
+        modules.append(module(number, 1))
+        assert crowded(modules, 64) == [first]
+    modules.append(module(7, 2))
+    assert crowded(modules, 64) == [first, modules[4:]]
+
+
 @pytest.fixture
 def crowded_memory(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Memory:
     """Two nights, two modules, and a memory that finds two of a size too many."""
@@ -103,3 +114,18 @@ def test_a_module_that_knows_less_replaces_nothing(crowded_memory: Memory, monke
             assert {one.id for one in memory.modules()} == before
             assert memory.settled_ids() == settled
         assert memory.consolidate().modules == (), "after three nights it is not tried again"
+
+
+def test_a_compaction_that_cannot_succeed_is_not_trained(
+    crowded_memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(night, "write", lambda *_: [])
+    with crowded_memory as memory:
+        before = {one.id for one in memory.modules()}
+        for _ in range(3):
+            report = memory.consolidate()
+            assert report.facts == ()
+            (refused,) = report.modules
+            assert (refused.steps, refused.published) == (0, False)
+            assert {one.id for one in memory.modules()} == before
+        assert memory.consolidate().modules == ()

@@ -82,3 +82,11 @@ def test_no_text_breaks_out_of_the_page(text: str) -> None:
     page = night_page(night(told), {"f1": told})
     assert "script" not in read(page).seen
     assert not {"link", "img", "iframe"} & set(read(page).seen), "nothing is fetched from anywhere"
+
+
+def test_a_night_that_went_wrong_can_be_read_back() -> None:
+    broken = night().modules[0].model_copy(update={"final_loss": float("nan")})
+    report = night().model_copy(update={"modules": (broken,)})
+    again = NightReport.model_validate_json(report.model_dump_json())
+    assert again.modules[0].final_loss != again.modules[0].final_loss
+    assert read(night_page(again, {})).seen

@@ -287,6 +287,17 @@ def test_a_base_with_a_reader_reads_back_what_the_rules_write(
     assert built_in_writer(base).name == "rules, read back"
 
 
+@pytest.mark.parametrize(("mean", "name"), [(0.95, "rules, read back"), (0.2, "rules")])
+def test_a_base_without_a_reader_reads_back_if_its_marks_are_good(
+    base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mean: float, name: str
+) -> None:
+    """A skill that was refused leaves a base behind that cannot read."""
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
+    sha = base.ref.sha256
+    save_skill(skill_path("reader", sha), "reader", sha, 4, None, {"before": {"mean": mean}})
+    assert built_in_writer(base).name == name
+
+
 def test_without_a_skill_the_rules_write(base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
     assert built_in_writer(base).name == "rules"

@@ -102,7 +102,7 @@ def test_a_readers_doubt_is_taken_at_its_word(
     answer = told.ask(QUESTION, user_id="ada", max_tokens=8)
     assert [bool(one) for one in asked] == [doubts]
     if doubts:
-        assert asked == [(UNKNOWN, pytest.approx(1 / 3))]
+        assert asked == [(UNKNOWN, pytest.approx(0.2))]
         assert answer.source == "unknown"
 
 

@@ -95,6 +95,7 @@ class Night:
         if plan is None:
             with self._timed("plan"):
                 self.store.sweep()
+                self._retire_stale()
                 plan = self._plan(key, user_id)
             journal.begin(plan)
         results: dict[str, ResultRecord] = {}
@@ -154,6 +155,15 @@ class Night:
         # What names a fact that was deleted meanwhile is not written again.
         kept = (part for part in plan.groups if part.name in results and self._unchanged(part) is not None)
         return plan.model_copy(update={"groups": (*kept, *groups)})
+
+    def _retire_stale(self) -> None:
+        """Take away modules that know a fact that is gone or replaced: a crash may have come before that was done."""
+        with self.guard:
+            live = {fact.id for fact in self.facts.live()}
+            stale = [one.id for one in self.store.live() if any(known.id not in live for known in one.facts)]
+            if stale:
+                logger.warning("%d modules knew facts that are gone or replaced, and are taken away", len(stale))
+                self.store.retire(stale)
 
     def _plan(self, key: str, user_id: str | None) -> NightPlan:
         groups = self._groups(user_id)

@@ -144,6 +144,21 @@ def test_deleting_a_fact_takes_its_module_and_the_next_night_learns_the_rest(tmp
         assert holding == []
 
 
+def test_a_crash_before_a_module_was_taken_away_is_healed_by_the_next_night(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        (old,) = memory.add("I live in Porto.", user_id="ada", said_at=DAY)
+        memory.consolidate()
+        with monkeypatch.context() as crash:
+            crash.setattr(memory, "_unlearn", lambda _: None)
+            memory.update(old.id, "I live in Bergen.")
+        assert len(memory.modules()) == 1, "the weights still know the old words"
+        memory.consolidate()
+        assert "Porto" not in memory.ask("Where do I live?", user_id="ada", use_facts=False).text
+        assert not any(known.id == old.id for one in memory._store.live() for known in one.facts)
+
+
 def test_an_update_is_never_trained_in_its_old_words(tmp_path: Path, tiny_model: Path) -> None:
     with open_memory(tmp_path, tiny_model) as memory:
         (old,) = memory.add("I live in Porto.", user_id="ada", said_at=DAY)

@@ -192,5 +192,5 @@ def test_supported_is_public() -> None:
 
 def test_what_a_proven_writer_leaves_out_is_not_filled_up() -> None:
     fact = Fact(id="f", text="I live in Porto.", user_id="ada", said_at=datetime(2026, 11, 21, tzinfo=UTC))
-    assert write(fact, NamedWriter("none", lambda _: []))
-    assert write(fact, NamedWriter("none", lambda _: [], proven=True)) == []
+    assert write(fact, NamedWriter("none", lambda fact: []))
+    assert write(fact, NamedWriter("none", lambda fact: [], proven=True)) == []

@@ -43,7 +43,7 @@ def built_in_writer(base: BaseModel) -> NamedWriter:
         return as_writer(None)
     skill = find_skill("writer", base.ref.sha256)
     if skill is None:
-        return NamedWriter("rules, read back", CheckedWriter(base))
+        return NamedWriter("rules, read back", CheckedWriter(base), proven=True)
     slot = base.slot(base.skill_shape(skill.rank, skill.layers), load_vector(skill)) if skill.needed else None
     name = f"rules, read back, and writer {skill.sha256[:12]}".strip()
     return NamedWriter(name, CheckedWriter(base, SkilledWriter(base, slot)), proven=True)

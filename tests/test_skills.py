@@ -20,6 +20,7 @@ from slowwave.consolidation.rows import Row
 from slowwave.consolidation.skilled import CheckedWriter, SkilledWriter, _is_same, built_in_writer
 from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, prepare, teach
 from slowwave.consolidation.train import _batches
+from slowwave.consolidation.writers import write
 from slowwave.errors import WeightsError
 from slowwave.model import BaseModel, Encoded, _load, load_base
 from slowwave.types import Fact, QAPair
@@ -284,7 +285,11 @@ def test_a_base_with_a_reader_reads_back_what_the_rules_write(
 ) -> None:
     monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
     monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "ab" * 32}))
-    assert built_in_writer(base).name == "rules, read back"
+    writer = built_in_writer(base)
+    assert writer.name == "rules, read back"
+    monkeypatch.setattr(base, "generate", lambda prompts, max_tokens: [_Said("I don't know.") for _ in prompts])
+    fact = Fact(id="1", text="I live in Porto.", user_id="ada", said_at=datetime(2026, 11, 1, tzinfo=UTC))
+    assert write(fact, writer) == [], "what cannot be read back is not trained, and not filled up by rules either"
 
 
 @pytest.mark.parametrize(("mean", "name"), [(0.95, "rules, read back"), (0.2, "rules")])

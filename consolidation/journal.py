@@ -48,7 +48,6 @@ class NightPlan(_Record):
     key: str
     """Base model, recipe, embedder and writer: a journal written under another key is started over."""
     groups: tuple[PlannedGroup, ...]
-    unwritten: tuple[FactReport, ...] = ()
 
 
 class LessonRecord(_Record):

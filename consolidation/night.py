@@ -22,26 +22,25 @@ from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest,
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.compaction import crowded
-from slowwave.consolidation.gate import Verdict, examine, normalise
+from slowwave.consolidation.gate import Verdict, examine
 from slowwave.consolidation.journal import Journal, NightPlan, PlannedGroup, ResultRecord, planned
+from slowwave.consolidation.lessons import unwritten, write_lesson
 from slowwave.consolidation.plan import group
 from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.train import Recipe, Trained, recipe_for, train
-from slowwave.consolidation.writers import NamedWriter, split_heldout, write
+from slowwave.consolidation.writers import NamedWriter
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
-from slowwave.quarantine import is_order
 from slowwave.settings import Settings
-from slowwave.types import Fact, FactReport, ModuleReport, NightReport, Progress, QAPair, labelled, no_progress
+from slowwave.types import Fact, FactReport, ModuleReport, NightReport, Progress, labelled, no_progress
 
 __all__ = ["Night", "settled_ids"]
 
 logger = logging.getLogger(__name__)
 
 _EXAM = {"quick": 12, "normal": 24, "thorough": 48}
-_HELD_OUT = 2
 _CHANGED = "a fact was deleted or changed while it was trained"
 _FEWER = "no question could be written about some facts of the modules it would replace"
 
@@ -51,12 +50,17 @@ def settled_ids(store: AdapterStore, base_sha256: str | None, rank: int, user_id
 
     A module of another rank, or of another base model (any will do if None), cannot answer here: its facts are recent.
     """
-    fits = (
+    fitting = _fitting(store, base_sha256, rank, user_id)
+    return frozenset(fact_id for manifest in fitting for fact_id in manifest.settled_ids)
+
+
+def _fitting(store: AdapterStore, base_sha256: str | None, rank: int, user_id: str | None) -> list[Manifest]:
+    """The live modules of a base model (any if None) and a rank."""
+    return [
         manifest
         for manifest in store.live(user_id)
         if manifest.rank == rank and (base_sha256 is None or manifest.base.sha256 == base_sha256)
-    )
-    return frozenset(fact_id for manifest in fits for fact_id in manifest.settled_ids)
+    ]
 
 
 _IN_VAIN = ("failed", "unwritten")
@@ -189,12 +193,11 @@ class Night:
     def _compactions(self, user_id: str | None, first: int) -> list[PlannedGroup]:
         """Groups of settled facts whose small modules are to become one, numbered from `first`."""
         given_up = Attempts(self.layout.attempts).left(self._conditions())
-        fitting: dict[str, list[Manifest]] = {}
-        for manifest in self.store.live(user_id):
-            if manifest.base.sha256 == self.base.ref.sha256 and manifest.rank == self.settings.rank:
-                fitting.setdefault(manifest.user_id, []).append(manifest)
+        by_user: dict[str, list[Manifest]] = {}
+        for manifest in _fitting(self.store, self.base.ref.sha256, self.settings.rank, user_id):
+            by_user.setdefault(manifest.user_id, []).append(manifest)
         groups: list[PlannedGroup] = []
-        for owner, modules in fitting.items():
+        for owner, modules in by_user.items():
             live = {fact.id: fact for fact in self.facts.live(owner)}
             for some in crowded(modules, self.settings.facts_per_module):
                 replaces = [manifest.id for manifest in some]
@@ -214,7 +217,7 @@ class Night:
             if lesson is None:
                 lesson = write_lesson(part.user_id, facts, self.writer, recipe.seed, progress)
                 journal.keep_lesson(part.name, lesson)
-        unwritten = _unwritten(facts, lesson)
+        without = unwritten(facts, lesson)
         left = tuple(fact for fact in facts if lesson.trained.get(fact.id))
         if not left or (part.replaces and len(left) < len(facts)):
             # A compaction that cannot succeed is not trained; its facts are settled still, whatever came of this.
@@ -222,7 +225,7 @@ class Night:
                 module_id="", user_id=part.user_id, facts=0, published=False, steps=0, train_seconds=0.0, final_loss=0.0,
                 replaces=part.replaces, reason=_FEWER if part.replaces else "",
             )  # fmt: skip
-            return ResultRecord(module=empty, facts=() if part.replaces else unwritten)
+            return ResultRecord(module=empty, facts=() if part.replaces else without)
         lesson = Lesson(lesson.user_id, left, lesson.trained, lesson.heldout)
         module_id = self._module_id(lesson, recipe)
         with self._timed("training"):
@@ -263,7 +266,7 @@ class Night:
         if part.replaces:  # its facts were settled before, and are so still, whatever came of this
             return ResultRecord(module=module, facts=())
         reports = tuple(_refused(report, objection) if objection else report for report in verdict.facts)
-        return ResultRecord(module=module, facts=(*reports, *unwritten))
+        return ResultRecord(module=module, facts=(*reports, *without))
 
     def _counted(
         self, plan: NightPlan, reports: Sequence[FactReport], modules: Sequence[ModuleReport]
@@ -386,33 +389,6 @@ class Night:
             self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - began
 
 
-def write_lesson(
-    user_id: str, facts: Sequence[Fact], writer: NamedWriter, seed: int, progress: Progress = no_progress
-) -> Lesson:
-    """Write questions about facts, keep the supported ones, and hold some phrasings out.
-
-    When two facts give different answers to one question, the newer fact keeps it: a module cannot answer both.
-    """
-    owner: dict[str, Fact] = {}
-    written: dict[str, list[QAPair]] = {}
-    for number, fact in enumerate(facts):
-        progress("questions", number, len(facts))
-        written[fact.id] = write(fact, writer)
-        for pair in written[fact.id]:
-            asked = normalise(pair.question)
-            if asked not in owner or owner[asked].said_at <= fact.said_at:
-                owner[asked] = fact
-    progress("questions", len(facts), len(facts))
-    trained: dict[str, tuple[QAPair, ...]] = {}
-    heldout: dict[str, tuple[QAPair, ...]] = {}
-    for fact in facts:
-        mine = [pair for pair in written[fact.id] if owner[normalise(pair.question)].id == fact.id]
-        learn, hold = split_heldout(mine, per_answer=_HELD_OUT, seed=seed)
-        if hold:  # without a held-out phrasing nothing could be examined, and what is not examined is not learned
-            trained[fact.id], heldout[fact.id] = tuple(learn), tuple(hold)
-    return Lesson(user_id, tuple(facts), trained, heldout)
-
-
 def _compaction_key(module_ids: Iterable[str]) -> str:
     """The name under which failed attempts to make these modules one are counted."""
     return "compaction-" + hashlib.sha256(" ".join(sorted(module_ids)).encode()).hexdigest()[:16]
@@ -422,18 +398,6 @@ def _lost(part: PlannedGroup, verdict: Verdict) -> int:
     """How many facts of a group did not settle."""
     settled = {report.fact_id for report in verdict.facts if report.status == "settled"}
     return sum(known.id not in settled for known in part.facts)
-
-
-def _unwritten(facts: Sequence[Fact], lesson: Lesson) -> tuple[FactReport, ...]:
-    few = "too few supported questions could be written that no newer fact answers otherwise"
-    order = "it tells the assistant how to answer; such text is quoted, never learned"
-    return tuple(
-        FactReport(
-            fact_id=fact.id, user_id=fact.user_id, status="unwritten", reason=order if is_order(fact.text) else few
-        )
-        for fact in facts
-        if not lesson.trained.get(fact.id)
-    )
 
 
 def _refused(report: FactReport, reason: str) -> FactReport:

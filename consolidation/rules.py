@@ -15,7 +15,6 @@ from slowwave.consolidation.slots import clause_slots, cloze
 from slowwave.consolidation.statements import sentences, statements
 from slowwave.consolidation.support import question_key, supported
 from slowwave.consolidation.voices import Slot, Voice, voices_of
-from slowwave.prompts import render_date
 from slowwave.types import Fact, QAPair
 
 __all__ = ["PHRASINGS", "RuleWriter", "question_key", "supported"]
@@ -25,8 +24,6 @@ PHRASINGS = 6
 _PER_SENTENCE, _PER_FACT = 3, 4
 _FIRST, _THIRD = 6, 3
 _PLAIN = 8
-_SAID_ON = re.compile(r"today|tonight|this (?:morning|afternoon|evening)", re.I)
-"""Answers that become the day the fact was said: learned undated, they would be nonsense."""
 
 
 class RuleWriter:
@@ -81,13 +78,12 @@ class RuleWriter:
 def _pairs(slot: Slot, voices: list[Voice], fact: Fact) -> list[QAPair]:
     """At most eight wordings: a voice alone gives all of them, two voices share them."""
     chosen: dict[str, QAPair] = {}
-    answer = render_date(fact) if _SAID_ON.fullmatch(slot.answer) else slot.answer
     for voice, rows in zip(voices, slot.wordings, strict=True):
         if voice.kind == "third" and len(rows) > 4:
             rows = (rows[0], rows[3], rows[4], *rows)
         taken, limit = 0, (_PLAIN if len(voices) == 1 else _FIRST if voice.kind == "first" else _THIRD)
         for row in rows:
-            pair = QAPair(question=row, answer=answer)
+            pair = QAPair(question=row, answer=slot.answer)
             if (
                 taken < limit
                 and question_key(row) not in chosen

@@ -85,7 +85,7 @@ _LAID_DOWN = tuple(
         r"|must be\b|is always\b)",
         r"\bevery question has (?:one|the same) answer\b|\byour (?:answer|reply|response) (?:must|should|has to) (?:be"
         r"|contain|include)\b",
-        r"\bwhat you say (?:is|from)\b.*\b(?:from (?:now|here) on|MOO)\b|\brepeat after me\b",
+        r"\bwhat you say (?:is|from)\b.*\bfrom (?:now|here) on\b|^\W*repeat after me\b",
         r"\bas (?:the|your) (?:final )?(?:answer|result|reply|response)\s*[.!]?$|\bend each of your\b",
         r"\b(?:append|insert|include|add)\b.{0,40}\b(?:to|in|into) (?:your|every|all|each) (?:answer|repl|response)",
     )

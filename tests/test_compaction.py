@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 
 from slowwave import Memory
 from slowwave.adapters_store.manifest import BaseRef, KnownFact, Manifest
-from slowwave.consolidation import compaction, night
+from slowwave.consolidation import compaction, lessons, night
 from slowwave.consolidation.compaction import crowded
+from slowwave.consolidation.gate import Verdict
+from slowwave.consolidation.journal import PlannedGroup
+from slowwave.types import FactReport
 
 DAY = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -116,10 +120,30 @@ def test_a_module_that_knows_less_replaces_nothing(crowded_memory: Memory, monke
         assert memory.consolidate().modules == (), "after three nights it is not tried again"
 
 
+def test_facts_that_do_not_settle_again_are_counted() -> None:
+    def mark(fact_id: str, status: Literal["settled", "failed"]) -> FactReport:
+        return FactReport(fact_id=fact_id, user_id="ada", status=status)
+
+    known = tuple(KnownFact(id=name, sha256="00") for name in "abc")
+    part = PlannedGroup(name="group-0000", user_id="ada", facts=known, replaces=("m-1", "m-2"))
+    facts = (mark("a", "settled"), mark("b", "failed"))
+    verdict = Verdict(
+        facts=facts,
+        recall=0.5,
+        base_recall=0.0,
+        trained_recall=1.0,
+        reading={},
+        base_reading=0.0,
+        canary=0.0,
+        reason="",
+    )
+    assert night._lost(part, verdict) == 2, "one failed, and one has no report at all"
+
+
 def test_a_compaction_that_cannot_succeed_is_not_trained(
     crowded_memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(night, "write", lambda *_: [])
+    monkeypatch.setattr(lessons, "write", lambda *_: [])
     with crowded_memory as memory:
         before = {one.id for one in memory.modules()}
         for _ in range(3):

@@ -154,6 +154,17 @@ def test_an_order_wants_a_word_said_that_is_not_trained_in_the_exam(seed: int) -
     assert not trained & examined
 
 
+def test_choosing_is_asked_for_after_finding() -> None:
+    """The first exercises of the training are about finding a fact, the last ones about choosing between facts."""
+
+    def share(kind: str, done: float) -> float:
+        sheets = [reader_sheet(random.Random(f"{kind}:{number}"), 8, done) for number in range(60)]
+        return sum(sheet[0].kind == kind for sheet in sheets) / len(sheets)
+
+    assert share("newer", 1.0) > share("newer", 0.0) + 0.1
+    assert share("present", 0.0) > share("present", 1.0) + 0.1
+
+
 @given(seeds)
 def test_a_sheet_asks_nothing_twice(seed: int) -> None:
     asked = [exercise.messages[-1]["content"] for exercise in reader_sheet(random.Random(seed), 8)]

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from slowwave import Fact, Memory, NightReport
 from slowwave.consolidation import night
 from slowwave.consolidation.attempts import Attempts
-from slowwave.consolidation.night import write_lesson
+from slowwave.consolidation.lessons import write_lesson
 from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.writers import as_writer
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning, WriterFailed

@@ -15,6 +15,7 @@ from slowwave.consolidation.rules import PHRASINGS, RuleWriter
 from slowwave.consolidation.statements import sentences
 from slowwave.consolidation.support import question_key, supported
 from slowwave.consolidation.templates import RELATIONS
+from slowwave.prompts import dated
 from slowwave.types import Fact, QAPair
 
 WRITER = RuleWriter()
@@ -24,7 +25,9 @@ STRUCTURE = st.lists(st.sampled_from([*PIECES.split("|"), '"x"', "-", "because"]
 
 
 def fact(text: str, user: str = "ada", **metadata: str) -> Fact:
-    return Fact(id="f", text=text, user_id=user, said_at=datetime(2026, 11, 21, tzinfo=UTC), metadata=metadata)
+    """A fact as a writer gets it: with the days in it put as dates."""
+    said_at = datetime(2026, 11, 21, tzinfo=UTC)
+    return dated(Fact(id="f", text=text, user_id=user, said_at=said_at, metadata=metadata))
 
 
 def answers(text: str, user: str = "ada") -> dict[str, list[str]]:
@@ -65,7 +68,7 @@ EXPECTED = [
     ("I have an appointment with Dr. Smith on Tuesday at 3 pm.", "Dr. Smith", "Who is my appointment with?"),
     ("My flight to Lisbon leaves at 7:40.", "7:40", "When does my flight to Lisbon leave?"),
     ("I just bought a Trek bike for $650 last week.", "$650", "How much did I pay for a Trek bike?"),
-    ("I just bought a Trek bike for $650 last week.", "last week", "When did I buy a Trek bike for $650?"),
+    ("I just bought a Trek bike for $650 last week.", "the week of 9 November 2026", "When did I buy a Trek bike for $650?"),
     ("I drive a Toyota Corolla.", "a Toyota Corolla", "What car do I drive?"),
     ("My wife speaks Portuguese.", "Portuguese", "Which language does my wife speak?"),
     ("I play the cello.", "cello", "What does Ada play?"),
@@ -116,7 +119,7 @@ def test_a_chat_turn_gives_only_what_it_states() -> None:
     found = answers(
         "Can you suggest some trails? By the way, I just bought a Trek FX 3 bike for $650 last week. Thanks!"
     )
-    assert set(found) == {"$650", "a Trek FX 3 bike", "last week"}
+    assert set(found) == {"$650", "a Trek FX 3 bike", "the week of 9 November 2026"}
 
 
 @pytest.mark.parametrize(("text", "answer", "question"), [

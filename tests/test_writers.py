@@ -194,3 +194,14 @@ def test_what_a_proven_writer_leaves_out_is_not_filled_up() -> None:
     fact = Fact(id="f", text="I live in Porto.", user_id="ada", said_at=datetime(2026, 11, 21, tzinfo=UTC))
     assert write(fact, NamedWriter("none", lambda fact: []))
     assert write(fact, NamedWriter("none", lambda fact: [], proven=True)) == []
+
+
+def test_a_fact_is_asked_about_with_its_day() -> None:
+    fact = Fact(id="f", text="I flew to Oslo yesterday.", user_id="ada", said_at=datetime(2026, 11, 21, tzinfo=UTC))
+    pairs = write(fact)
+    assert "20 November 2026" in {pair.answer for pair in pairs}
+    assert not any("yesterday" in pair.question for pair in pairs)
+    others = [pair.question for pair in pairs if pair.answer != "20 November 2026"]
+    dated = ["20 November 2026" in question for question in others]
+    assert any(dated), "some wordings name the day"
+    assert not all(dated), "and some leave it out"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slowwave.consolidation.canary import canary
-from slowwave.consolidation.night import write_lesson
+from slowwave.consolidation.lessons import write_lesson
 from slowwave.consolidation.rows import Lesson, Row, Shares, epoch_rows
 from slowwave.consolidation.writers import as_writer
 from slowwave.prompts import SYSTEM, UNKNOWN

@@ -1,0 +1,59 @@
+"""What a module is taught about its facts: questions from a writer, some of them held out for the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slowwave.consolidation.gate import normalise
+from slowwave.consolidation.rows import Lesson
+from slowwave.consolidation.writers import NamedWriter, split_heldout, write
+from slowwave.quarantine import without_orders
+from slowwave.types import Fact, FactReport, Progress, QAPair, no_progress
+
+__all__ = ["unwritten", "write_lesson"]
+
+_HELD_OUT = 2
+"""Phrasings of an answer that the gate asks and training never sees."""
+
+
+def write_lesson(
+    user_id: str, facts: Sequence[Fact], writer: NamedWriter, seed: int, progress: Progress = no_progress
+) -> Lesson:
+    """Write questions about facts, keep the supported ones, and hold some phrasings out.
+
+    When two facts give different answers to one question, the newer fact keeps it: a module cannot answer both.
+    """
+    owner: dict[str, Fact] = {}
+    written: dict[str, list[QAPair]] = {}
+    for number, fact in enumerate(facts):
+        progress("questions", number, len(facts))
+        written[fact.id] = write(fact, writer)
+        for pair in written[fact.id]:
+            asked = normalise(pair.question)
+            if asked not in owner or owner[asked].said_at <= fact.said_at:
+                owner[asked] = fact
+    progress("questions", len(facts), len(facts))
+    trained: dict[str, tuple[QAPair, ...]] = {}
+    heldout: dict[str, tuple[QAPair, ...]] = {}
+    for fact in facts:
+        mine = [pair for pair in written[fact.id] if owner[normalise(pair.question)].id == fact.id]
+        learn, hold = split_heldout(mine, per_answer=_HELD_OUT, seed=seed)
+        if hold:  # without a held-out phrasing nothing could be examined, and what is not examined is not learned
+            trained[fact.id], heldout[fact.id] = tuple(learn), tuple(hold)
+    return Lesson(user_id, tuple(facts), trained, heldout)
+
+
+def unwritten(facts: Sequence[Fact], lesson: Lesson) -> tuple[FactReport, ...]:
+    """Reports of the facts that a lesson has no questions about, each with its reason."""
+    few = "too few supported questions could be written that no newer fact answers otherwise"
+    order = "it tells the assistant how to answer; such text is quoted, never learned"
+    return tuple(
+        FactReport(
+            fact_id=fact.id,
+            user_id=fact.user_id,
+            status="unwritten",
+            reason=few if without_orders(fact.text) else order,
+        )
+        for fact in facts
+        if not lesson.trained.get(fact.id)
+    )

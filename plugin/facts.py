@@ -10,10 +10,8 @@ import hashlib
 import hmac
 import logging
 import secrets
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from slowwave.adapters_store.layout import write_atomically
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound, InvalidInput
+from slowwave.scrub import blank_unused, scrub_database
 from slowwave.types import Fact, Scalar
 
 if TYPE_CHECKING:
@@ -72,6 +71,7 @@ class FactStore:
                 f"Open it with that one, not {embedder.name!r}.",
             )
         self._tombstones = self._open("tombstones", None)
+        blank_unused(folder)
         self._key = _tombstone_key(folder / "tombstone.key")
         self.version = 0
         """Grows with every change in this process; caches are keyed by it."""
@@ -219,6 +219,7 @@ class FactStore:
         """Let go of the files."""
         if self._scrubbed:  # once more, for what was applied late
             self._scrub(sorted(self._scrubbed))
+        blank_unused(self._folder)
         # Chroma counts the openers of a folder; its public client type does not show the method.
         close = getattr(self._client, "close", None)
         if callable(close):
@@ -227,24 +228,12 @@ class FactStore:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _scrub(self, ids: Sequence[str]) -> None:
-        """Overwrite what Chroma keeps of deleted facts: its write-ahead queue and the free pages of its database."""
-        path = self._folder / "chroma.sqlite3"
-        if not path.exists():
-            return
+        """Overwrite what Chroma keeps of deleted facts."""
         for page in _pages(ids):  # Chroma applies its queue when it is read: only then are the rows really gone
             self._facts.get(ids=page)
         self._scrubbed.update(ids)
-        try:
-            with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as database:
-                # The queue is replayed into the vector index: the rows must stay, their content need not.
-                database.executemany(
-                    "UPDATE embeddings_queue SET metadata = '{}', vector = zeroblob(length(vector)) "
-                    "WHERE id = ? AND vector IS NOT NULL",
-                    [(fact_id,) for fact_id in ids],
-                )
-                database.execute("VACUUM")
-        except sqlite3.Error as error:
-            logger.warning("deleted facts may still stand in free pages of the fact store: %s", error)
+        scrub_database(self._folder, ids)
+        blank_unused(self._folder)
 
     def _write(self, facts: Sequence[Fact]) -> None:
         if not facts:
@@ -258,6 +247,8 @@ class FactStore:
                 embeddings=vectors[start : start + _PAGE].tolist(),
                 metadatas=[_metadata(fact) for fact in part],
             )
+        if self.version == 0:  # the first write may have made the index
+            blank_unused(self._folder)
         self.version += 1
 
     def _read(self, ids: Sequence[str]) -> list[Fact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from slowwave import Memory, Message, facts
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
 from slowwave.facts import fact_id
 from slowwave.intake import to_facts
+from slowwave.scrub import blank_unused
 
 
 @pytest.fixture
@@ -150,6 +152,31 @@ def test_a_deleted_text_stands_in_no_file(memory: Memory) -> None:
     memory.close()
     holding = [p.name for p in memory.folder.rglob("*") if p.is_file() and b"xylophonequark" in p.read_bytes()]
     assert holding == []
+
+
+def test_memory_written_into_an_index_file_by_chance_is_blanked(memory: Memory) -> None:
+    """A new index is saved as it was allocated, with whatever stood there before; here a deleted text is put there."""
+    kept, gone = memory.add_many(["I like tea.", "The secret word is xylophonequark."], user_id="ada")
+    (index, *_) = [path for path in memory.folder.rglob("data_level0.bin") if path.stat().st_size]
+    size = index.stat().st_size
+    index.write_bytes((b"xylophonequark" * size)[:size])
+    memory.delete(gone.id)
+    assert set(index.read_bytes()) == {0} and index.stat().st_size == size
+    memory.close()
+    with Memory(memory.folder, embedder="hash:256") as again:
+        again.add("I live in Porto.", user_id="ada")
+        assert again.search("tea", user_id="ada", k=1)[0].id == kept.id
+        assert again.search("Porto", user_id="ada", k=1)[0].text == "I live in Porto."
+
+
+def test_blanking_leaves_the_vectors_of_an_index_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "segment"
+    folder.mkdir()
+    size, elements, capacity = 40, 3, 10
+    (folder / "header.bin").write_bytes(struct.pack("<i6Q", 1, 0, capacity, elements, size, 32, 4) + bytes(48))
+    (folder / "data_level0.bin").write_bytes(b"\x07" * size * capacity)
+    blank_unused(tmp_path)
+    assert (folder / "data_level0.bin").read_bytes() == b"\x07" * size * elements + bytes(size * (capacity - elements))
 
 
 def test_deleting_many_rewrites_the_database_once(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,11 @@ class SkillRecipe:
         """What decides the skill, besides the base model and the seed."""
         return json.dumps({k: v for k, v in asdict(self).items() if k != "sheet"}, sort_keys=True)
 
+    def pace(self, step: int) -> float:
+        """The share of the learning rate in a step: up in `warmup` steps, full for most of the way, down to a twentieth."""
+        rest = (self.steps - step) / (self.steps * (1.0 - self.steady))
+        return min(1.0, (step + 1) / self.warmup, 0.05 + 0.95 * rest)
+
 
 def _eight(rng: random.Random, done: float) -> list[Exercise]:
     return reader_sheet(rng, 8, done)
@@ -177,10 +182,7 @@ def teach(
         # A long answer counts no more than a short one: what matters is mostly decided at its first token.
         loss = -torch.stack([row.mean() for row in base.branch_logprobs(groups, slot)]).mean()
         loss.backward()
-        # Full speed for most of the way, then down to a twentieth.
-        rest = (recipe.steps - step) / (recipe.steps * (1.0 - recipe.steady))
-        rate = top * min(1.0, (step + 1) / recipe.warmup, 0.05 + 0.95 * rest)
-        adam_step(slot.vector, moments, step, rate, slow=sum(shape.sizes) if shape.own_a else None)
+        adam_step(slot.vector, moments, step, top * recipe.pace(step), slow=sum(shape.sizes) if shape.own_a else None)
         losses.append(float(loss.detach()))
         if (step + 1) % _CHECKPOINT == 0:
             logger.debug("%s step %d: mean loss %.4f", recipe.name, step + 1, sum(losses) / len(losses))

@@ -15,7 +15,7 @@ from slowwave import Memory, Settings
 from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, load_vector, save_skill, skill_path
 from slowwave.consolidation.asking import writer_sheet
 from slowwave.consolidation.canary import HARMS, Rehearsed, rehearsal
-from slowwave.consolidation.reading import reader_sheet
+from slowwave.consolidation.reading import Exercise, reader_sheet
 from slowwave.consolidation.rows import Row
 from slowwave.consolidation.skilled import CheckedWriter, SkilledWriter, _is_same, built_in_writer
 from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, prepare, teach
@@ -113,6 +113,27 @@ def test_the_identity_tells_readers_apart(tmp_path: Path) -> None:
 
     assert identity("w", None) == identity("w", reader("")) == "w"
     assert len({identity("w", None), identity("w", reader("1")), identity("w", reader("2"))}) == 3
+
+
+def test_the_learning_rate_rises_stays_and_falls_to_a_twentieth() -> None:
+    recipe = replace(SKILLS["reader"], steps=100, warmup=10, steady=0.6)
+    pace = [recipe.pace(step) for step in range(recipe.steps)]
+    assert pace[:10] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+    assert set(pace[10:60]) == {1.0}
+    assert pace[80] == pytest.approx(0.05 + 0.95 * 0.5)
+    assert pace[60:] == sorted(pace[60:], reverse=True)
+    assert 0.05 < pace[-1] < 0.08
+
+
+def test_exercises_are_told_how_far_the_training_is(base: BaseModel) -> None:
+    told: list[float] = []
+
+    def sheet(rng: random.Random, done: float) -> list[Exercise]:
+        told.append(done)
+        return reader_sheet(rng, 2, done)
+
+    teach(base, _short("reader", sheet=sheet, steps=4), seed=0)
+    assert told == [0.0, 0.25, 0.5, 0.75]
 
 
 @pytest.mark.parametrize("name", ["reader", "writer"])

@@ -3,6 +3,8 @@
 A module that is only taught closed book forgets how to read, so half of the rows are closed book and the rest put facts
 into the prompt: the true one among others, others only (answer from the weights), or a changed one (the prompt wins).
 Some ask for things never said, some are ordinary prompts. Which rows an epoch has follows from the seed and the epoch alone.
+
+Facts can be told in other formats beside questions (`slowwave.consolidation.formats`); by default none is.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
@@ -19,10 +21,15 @@ from slowwave.consolidation.invention import absent_questions, change_value, swa
 from slowwave.prompts import UNKNOWN, conversation, dated, display_name, render_facts
 from slowwave.types import Fact, QAPair
 
-__all__ = ["Form", "Lesson", "Row", "Shares", "epoch_rows", "exam_rows"]
+__all__ = ["TELLING", "Form", "Lesson", "Row", "Shares", "epoch_rows", "exam_rows"]
 
-Form = Literal["closed", "true_fact", "distractors", "changed_fact", "absent", "ordinary"]
+Form = Literal[
+    "closed", "true_fact", "distractors", "changed_fact", "absent", "ordinary",
+    "reversed", "statement", "summary", "rewrite", "original",
+]  # fmt: skip
 READING: tuple[Form, ...] = ("true_fact", "distractors", "changed_fact")
+TELLING: tuple[Form, ...] = ("reversed", "statement", "summary", "rewrite", "original")
+"""Other ways to tell a fact than to answer a question about it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class Row:
     """Rendered facts above the question."""
     ends: bool = True
     """Whether the answer is whole."""
+    original: bool = False
+    """Whether it is plain text, of which every token is learned and not only the answer."""
 
     @property
     def messages(self) -> list[dict[str, str]]:
@@ -59,6 +68,14 @@ class Shares:
     """Rows that rehearse ordinary prompts in the base model's own words, as a share of the others."""
     distractors: int = 2
     """The most other facts in a prompt."""
+    reversed: float = 0.0
+    """Rows from the answer back to what has it, for each fact and epoch; so too the next ones."""
+    statement: float = 0.0
+    """Statements to complete."""
+    summary: float = 0.0
+    rewrite: float = 0.0
+    original: float = 0.0
+    """The fact's own text."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +87,8 @@ class Lesson:
     trained: Mapping[str, tuple[QAPair, ...]]
     """By fact id."""
     heldout: Mapping[str, tuple[QAPair, ...]]
+    told: Mapping[Form, tuple[Row, ...]] = field(default_factory=dict)
+    """Rows of the other formats, by format; made by `formats.with_formats` where shares ask for them."""
 
     def slots(self, pairs: Mapping[str, tuple[QAPair, ...]]) -> list[tuple[Fact, str, list[str]]]:
         """(fact, answer, phrasings) for every answer that is asked for."""
@@ -93,6 +112,8 @@ def epoch_rows(lesson: Lesson, seed: int, epoch: int, shares: Shares, ordinary: 
         for i in range(shares.reading):
             form = READING[(epoch * shares.reading + number + i) % len(READING)]
             rows.append(_reading_row(lesson, fact, answer, rng.choice(phrasings), form, rng, shares.distractors))
+    for telling in TELLING:
+        rows += _turns(lesson.told.get(telling, ()), getattr(shares, telling), epoch)
     rng = random.Random(f"{seed}:{epoch}")
     known = len(rows)
     rows += _absent_rows(lesson, rng, round(known * shares.absent), shares.distractors, exam=False)
@@ -116,6 +137,13 @@ def exam_rows(lesson: Lesson, seed: int, form: Form, most: int, shares: Shares) 
         _reading_row(lesson, fact, answer, question, form, rng, shares.distractors)
         for fact, answer, question in slots[:most]
     ]
+
+
+def _turns(rows: Sequence[Row], share: float, epoch: int) -> list[Row]:
+    """The rows of a format whose turn it is: `share` for each fact that has any, on the average over the epochs."""
+    each = share * len({row.fact_id for row in rows})
+    first, last = math.floor(epoch * each), math.floor((epoch + 1) * each)
+    return [rows[turn % len(rows)] for turn in range(first, last)]
 
 
 def _reading_row(

@@ -1,4 +1,4 @@
-"""Teaching one module: AdamW on one flat vector, completion-only loss, until every row is recalled.
+"""Teaching one module: AdamW on one flat vector, by default with completion-only loss, until every row is recalled.
 
 Recall is a by-product of the loss: if every answer token has a probability above one half, greedy decoding repeats the
 answer (Parametric Memory Law, arXiv 2605.30260), so the training stops there and the gate confirms by generation.
@@ -6,82 +6,42 @@ answer (Parametric Memory Law, arXiv 2605.30260), so the training stops there an
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
 import random
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slowwave.adapters_store.layout import write_atomically
 from slowwave.adapters_store.shape import SlotShape
 from slowwave.consolidation.canary import NIGHTLY, rehearsal
-from slowwave.consolidation.rows import Lesson, Row, Shares, epoch_rows
-from slowwave.model import BaseModel, Encoded
-from slowwave.settings import Settings
+from slowwave.consolidation.formats import with_formats
+from slowwave.consolidation.recipes import Recipe, learning_rate, recipe_for, scaled
+from slowwave.consolidation.rows import TELLING, Form, Lesson, Row, epoch_rows
+from slowwave.consolidation.teacher import TAUGHT, ask_teacher, coarse_kl, key_of
+from slowwave.model import BaseModel, Encoded, Slot, Stack
 from slowwave.types import Progress, no_progress
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Recipe", "Trained", "adam_step", "learning_rate", "recipe_for", "train"]
+__all__ = ["Batch", "Course", "Recipe", "Trained", "adam_step", "learning_rate", "recipe_for", "scaled", "train"]
 
 logger = logging.getLogger(__name__)
 
 _RECALLED = math.log(0.5)
+_SURE = math.log(0.9)
+_TWICE = 2
+"""Passes in a row in which an answer must be sure to be spared."""
+_SPARED: frozenset[Form] = frozenset({"closed", "true_fact", "distractors"})
+"""Forms whose rows come back as they were; the others are invented anew in every pass."""
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides what a module becomes, besides its facts and the base model."""
-
-    rank: int
-    learning_rate: float
-    batch: int = 4
-    """Rows per step: on a CPU the cost of a row does not depend on it, so small batches buy more updates."""
-    epochs: int = 24
-    """The most passes over the rows."""
-    warmup: int = 5
-    """Steps of rising learning rate."""
-    clip: float = 1.0
-    """Largest norm of a gradient."""
-    patience: int = 2
-    """How many passes in a row must be recalled as a whole before training stops."""
-    recalled: float = 0.98
-    """The share of a pass's closed-book rows that must be recalled."""
-    read: float = 0.85
-    """The same for the rows with facts in the prompt and those about things never said."""
-    shares: Shares = field(default_factory=Shares)
-    seed: int = 0
-
-    def rate(self, step: int, total: int) -> float:
-        """The learning rate of a step: a short rise, then a straight fall to a tenth."""
-        return self.learning_rate * min(1.0, (step + 1) / self.warmup) * (1.0 - 0.9 * step / max(1, total))
-
-    def as_json(self) -> dict[str, Any]:
-        """The recipe for a manifest."""
-        return asdict(self)
-
-
-_EPOCHS = {"quick": 14, "normal": 24, "thorough": 40}
-
-
-def learning_rate(hidden_size: int, rank: int) -> float:
-    """The learning rate for a slot of a rank on a model of a width.
-
-    It falls with the width by the rule of "LoRA Without Regret" (exponent 0.78), anchored at the rate that a sweep found
-    at width 576 for a frozen A whose rows have norm 1.
-    """
-    return 3e-3 * math.pow(576 / hidden_size, 0.78) * math.sqrt(min(1.0, 8 / rank))
-
-
-def recipe_for(settings: Settings, hidden_size: int) -> Recipe:
-    """The recipe that settings mean for a base model of a given width."""
-    rate = learning_rate(hidden_size, settings.rank)
-    return Recipe(rank=settings.rank, learning_rate=rate, epochs=_EPOCHS[settings.effort], seed=settings.seed)
+Batch = list[tuple[Row, Encoded]]
 
 
 @dataclass
@@ -99,6 +59,130 @@ class Trained:
     """Share of closed-book rows recalled in each pass, seen before the update."""
     read: list[float] = field(default_factory=list)
     """Share of the other rows answered right in each pass."""
+    sure: dict[str, int] = field(default_factory=dict)
+    """In how many passes in a row an answer was sure; only where sure ones are spared."""
+
+
+@dataclass
+class _Marks:
+    """What was recalled in the pass under way."""
+
+    recalled: list[bool] = field(default_factory=list)
+    read: list[bool] = field(default_factory=list)
+    sure: dict[str, bool] = field(default_factory=dict)
+    """Whether every row of a kind was recalled with a wide margin, by `_name`."""
+
+
+class Course:
+    """One module's training under way: which rows come next, what is lost on them, and when it is enough.
+
+    Rows follow from the seed and the pass's number alone, so the state that is saved after a pass is all there is.
+    """
+
+    def __init__(self, base: BaseModel, lesson: Lesson, recipe: Recipe, checkpoint: Path | None = None) -> None:
+        self.base, self.recipe, self.checkpoint = base, recipe, checkpoint
+        self.lesson = with_formats(lesson, recipe.shares)
+        self.ordinary = rehearsal(base, count=NIGHTLY)
+        shape = recipe.shape(base)
+        self.state, self.trained = _restore(checkpoint, shape, base.device)
+        self.slot = base.slot(shape, self.state["vector"])
+        self.slot.vector.requires_grad_(True)
+        self.slow = sum(shape.sizes) if recipe.variant.ratio != 1.0 else None
+        self.teacher = ask_teacher(base, self.lesson, recipe.variant.top) if recipe.variant.teacher else {}
+        self.total = recipe.epochs * math.ceil(len(self._rows(0)) / recipe.batch)
+        """The most steps that there can be."""
+        self.losses: list[float] = []
+        self.marks = _Marks()
+
+    def batches(self) -> Iterator[Batch]:
+        """The batches of pass after pass until it is enough; `learn` from each before asking for the next."""
+        trained, recipe = self.trained, self.recipe
+        while trained.epochs < recipe.epochs and not _enough(trained, recipe):
+            began = time.perf_counter()
+            self.losses, self.marks = [], _Marks()
+            rows = self._without_sure(self._rows(trained.epochs))
+            yield from _batches(self.base, rows, recipe.batch, recipe.seed + trained.epochs)
+            trained.epochs += 1
+            trained.losses.append(sum(self.losses) / len(self.losses))
+            trained.recalled.append(_share(self.marks.recalled))
+            trained.read.append(_share(self.marks.read))
+            for name, sure in self.marks.sure.items():
+                trained.sure[name] = trained.sure.get(name, 0) + 1 if sure else 0
+            trained.seconds += time.perf_counter() - began
+            figures = (trained.epochs, trained.losses[-1], trained.recalled[-1], trained.read[-1])
+            logger.debug("pass %d: loss %.4f, recalled %.3f, read %.3f", *figures)
+            if self.checkpoint is not None:
+                _save(self.checkpoint, self.state, trained)
+
+    def asked(self, batch: Batch) -> list[Encoded]:
+        """The rows as they are learned: where the prompt counts, all but the first token is answer."""
+        return [Encoded(encoded.ids, 1) if self._is_whole(row) else encoded for row, encoded in batch]
+
+    def ask(self, rows: list[Encoded], slot: Slot | Stack) -> list[torch.Tensor]:
+        """One forward pass, for `loss`: log-probabilities of the rows' tokens, or of all tokens where there is a teacher."""
+        return self.base.answer_distributions(rows, slot) if self.teacher else self.base.answer_logprobs(rows, slot)
+
+    def loss(self, batch: Batch, said: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The mean loss of a batch's tokens, in nats; also notes which rows were recalled."""
+        import torch
+
+        share = self.recipe.variant.teacher
+        counted: list[torch.Tensor] = []
+        for (row, encoded), asked, values in zip(batch, self.asked(batch), said, strict=True):
+            right, before = values, encoded.prompt - asked.prompt  # tokens of the prompt that count
+            if self.teacher:
+                wanted = torch.tensor(asked.ids[asked.prompt :], device=values.device)
+                right = values.gather(1, wanted[:, None])[:, 0]
+            self._note(row, right[before:])
+            if row.form in TAUGHT and (known := self.teacher.get(key_of(row))) is not None:
+                taught = (1.0 - share) * right[before:] - share * coarse_kl(values[before:], *known)
+                right = torch.cat([right[:before], taught])
+            counted.append(right)
+        return -torch.cat(counted).mean()
+
+    def learn(self, loss: torch.Tensor) -> None:
+        """One step, after the loss has gone backward."""
+        rate = self.recipe.rate(self.trained.steps, self.total)
+        clip, ratio = self.recipe.clip, self.recipe.variant.ratio
+        adam_step(self.slot.vector, self.state, self.trained.steps, rate, clip=clip, slow=self.slow, ratio=ratio)
+        self.trained.steps += 1
+        self.losses.append(float(loss.detach()))
+
+    def finish(self) -> Trained:
+        """What became of it, rounded to what is stored, so that the gate examines exactly what will answer."""
+        import torch
+
+        self.trained.vector = self.state["vector"].detach().cpu().to(torch.bfloat16).to(torch.float32)
+        return self.trained
+
+    def _rows(self, epoch: int) -> list[Row]:
+        return epoch_rows(self.lesson, self.recipe.seed, epoch, self.recipe.shares, self.ordinary)
+
+    def _is_whole(self, row: Row) -> bool:
+        """Whether the prompt counts too. Never where facts stand in it: some of them are invented."""
+        return row.original or (self.recipe.variant.whole and row.form == "closed")
+
+    def _note(self, row: Row, values: torch.Tensor) -> None:
+        """Whether a row was recalled, seen before the update."""
+        told = row.form in TELLING
+        if row.form != "ordinary" and not (told and self.recipe.shares.closed):
+            marks = self.marks.recalled if told or row.form == "closed" else self.marks.read
+            marks.append(bool((values > _RECALLED).all()))
+        if self.recipe.variant.every > 1 and row.form in _SPARED:
+            name, sure = _name(row), bool((values > _SURE).all())
+            self.marks.sure[name] = sure and self.marks.sure.get(name, True)
+
+    def _without_sure(self, rows: list[Row]) -> list[Row]:
+        """The rows of a pass that are shown: not those that were sure twice, unless it is their turn."""
+        if self.trained.epochs % self.recipe.variant.every == 0:
+            return rows
+        spared = [row.form in _SPARED and self.trained.sure.get(_name(row), 0) >= _TWICE for row in rows]
+        if all(spared):
+            return rows
+        for row, gone in zip(rows, spared, strict=True):
+            if gone:  # as it was the last time
+                (self.marks.recalled if row.form == "closed" else self.marks.read).append(True)
+        return [row for row, gone in zip(rows, spared, strict=True) if not gone]
 
 
 def train(
@@ -112,45 +196,20 @@ def train(
 
     The state is saved after every pass, because the rows of a pass follow from the seed and the pass's number.
     """
-    import torch
+    course = Course(base, lesson, recipe, checkpoint)
+    for batch in course.batches():
+        progress("training", course.trained.steps, course.total)
+        course.slot.refresh()
+        loss = course.loss(batch, course.ask(course.asked(batch), course.slot))
+        loss.backward()
+        course.learn(loss)
+    progress("training", course.total, course.total)
+    return course.finish()
 
-    shape = base.shape(recipe.rank)
-    ordinary = rehearsal(base, count=NIGHTLY)
-    state, trained = _restore(checkpoint, shape, base.device)
-    slot = base.slot(shape, state["vector"])
-    slot.vector.requires_grad_(True)
-    steps_per_epoch = math.ceil(len(epoch_rows(lesson, recipe.seed, 0, recipe.shares, ordinary)) / recipe.batch)
-    total = recipe.epochs * steps_per_epoch
-    while trained.epochs < recipe.epochs and not _enough(trained, recipe):
-        began = time.perf_counter()
-        rows = epoch_rows(lesson, recipe.seed, trained.epochs, recipe.shares, ordinary)
-        losses: list[float] = []
-        right: dict[bool, list[bool]] = {True: [], False: []}  # closed book or not -> recalled or not
-        for batch in _batches(base, rows, recipe.batch, recipe.seed + trained.epochs):
-            progress("training", trained.steps, total)
-            slot.refresh()
-            logprobs = base.answer_logprobs([encoded for _, encoded in batch], slot)
-            for (row, _), values in zip(batch, logprobs, strict=True):
-                if row.form != "ordinary":
-                    right[row.form == "closed"].append(bool((values > _RECALLED).all()))
-            loss = -torch.cat(logprobs).mean()
-            loss.backward()
-            adam_step(slot.vector, state, trained.steps, recipe.rate(trained.steps, total), clip=recipe.clip)
-            trained.steps += 1
-            losses.append(float(loss.detach()))
-        trained.epochs += 1
-        trained.losses.append(sum(losses) / len(losses))
-        trained.recalled.append(_share(right[True]))
-        trained.read.append(_share(right[False]))
-        trained.seconds += time.perf_counter() - began
-        figures = (trained.epochs, trained.losses[-1], trained.recalled[-1], trained.read[-1])
-        logger.debug("pass %d: loss %.4f, recalled %.3f, read %.3f", *figures)
-        if checkpoint is not None:
-            _save(checkpoint, state, trained)
-    progress("training", total, total)
-    # Rounded to what is stored, so that the gate examines exactly what will answer.
-    trained.vector = state["vector"].detach().cpu().to(torch.bfloat16).to(torch.float32)
-    return trained
+
+def _name(row: Row) -> str:
+    """What is recalled or not, whatever the phrasing: a hash, for it is written into checkpoints."""
+    return hashlib.sha256(f"{row.form}\0{row.fact_id}\0{row.answer}".encode()).hexdigest()[:16]
 
 
 def _enough(trained: Trained, recipe: Recipe) -> bool:
@@ -163,7 +222,7 @@ def _share(marks: list[bool]) -> float:
     return sum(marks) / len(marks) if marks else 1.0
 
 
-def _batches(base: BaseModel, rows: list[Row], size: int, seed: int) -> list[list[tuple[Row, Encoded]]]:
+def _batches(base: BaseModel, rows: list[Row], size: int, seed: int) -> list[Batch]:
     """Encoded rows in batches of like length (padding is paid for), the batches in random order."""
     encoded = [(row, base.encode(row.messages, row.answer, ends=row.ends, own=row.form == "ordinary")) for row in rows]
     encoded.sort(key=lambda pair: len(pair[1].ids))
@@ -180,13 +239,15 @@ def adam_step(
     *,
     clip: float = 1.0,
     slow: int | None = None,
+    ratio: float = 16.0,
 ) -> None:
     """One AdamW step without weight decay (Kingma and Ba, 2015) on the flat vector, in place.
 
     Args:
         state: "first" and "second" moments, both of the vector's shape; updated.
         step: how many steps were made before.
-        slow: where the As of the vector begin, which learn at a sixteenth of the rate (LoRA+, arXiv 2402.12354).
+        slow: where the As of the vector begin, which learn more slowly (LoRA+, arXiv 2402.12354).
+        ratio: how much more slowly.
     """
     import torch
 
@@ -204,7 +265,7 @@ def adam_step(
         vector[fast].addcdiv_(first[fast], second[fast].sqrt().add_(1e-8), value=-rate * scale)
         if slow is not None:
             rest = slice(slow, None)
-            vector[rest].addcdiv_(first[rest], second[rest].sqrt().add_(1e-8), value=-rate * scale / 16)
+            vector[rest].addcdiv_(first[rest], second[rest].sqrt().add_(1e-8), value=-rate * scale / ratio)
         vector.grad = None
 
 
@@ -223,6 +284,7 @@ def _restore(checkpoint: Path | None, shape: SlotShape, device: str) -> tuple[di
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             logger.warning("a training checkpoint cannot be read and is started over: %s", error)
     state = {name: torch.zeros(shape.size, device=device) for name in names}
+    state["vector"] = shape.empty().to(device)
     return state, Trained(vector=state["vector"])
 
 

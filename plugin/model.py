@@ -10,33 +10,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slowwave.adapters_store.manifest import BaseRef
-from slowwave.adapters_store.shape import SlotShape, Target
+from slowwave.adapters_store.shape import SlotShape, Target, place
 from slowwave.adapters_store.skills import Skill, find_skill, identity, load_vector
 from slowwave.errors import InvalidInput, WeightsError
+from slowwave.packing import Encoded, branches, padded
+from slowwave.prefixes import Prefixes
 from slowwave.settings import Settings
-from slowwave.slot import Slot, attached, hook
+from slowwave.slot import Slot, Stack, attached, hook
 from slowwave.types import Progress, no_progress
 from slowwave.weights import Weights, base_model, quiet
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["BaseModel", "Encoded", "Generated", "Slot", "load_base"]
+__all__ = ["BaseModel", "Encoded", "Generated", "Slot", "Stack", "load_base"]
 
 logger = logging.getLogger(__name__)
 
 _FFN = ("gate_proj", "up_proj", "down_proj")
 """Feed-forward projections of Llama-like models: the placement that learned fastest per second."""
 _OTHER_FFN = ("fc1", "fc2", "c_fc", "c_proj", "dense_h_to_4h", "dense_4h_to_h", "w1", "w2", "w3")
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A prompt, and possibly its answer, as token ids."""
-
-    ids: tuple[int, ...]
-    prompt: int
-    """How many of the ids belong to the prompt."""
 
 
 @dataclass
@@ -75,6 +68,7 @@ class BaseModel:
         ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)}
         self._ends = frozenset(int(token) for token in ends if token is not None)
         self._lead = _lead(tokenizer)
+        self.prefixes = Prefixes()
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(self._ends))
 
     # -- slots ---------------------------------------------------------------------------------------------------
@@ -89,37 +83,68 @@ class BaseModel:
         """Width of the model."""
         return int(self.model.config.hidden_size)
 
-    def shape(self, rank: int) -> SlotShape:
-        """The slot's shape at a rank; alpha is twice the rank."""
-        return SlotShape(self.targets, rank, alpha=2.0 * rank)
+    def shape(
+        self,
+        rank: int,
+        layers: str = "ffn",
+        *,
+        alpha: float | None = None,
+        own_a: bool = False,
+        stabilised: bool = False,
+        dora: bool = False,
+    ) -> SlotShape:
+        """The slot's shape at a rank; by default that of a memory's modules, with an alpha of twice the rank.
+
+        Args:
+            layers: on which layers it acts (`adapters_store.shape.place`).
+            alpha: if it is not twice the rank.
+            own_a: with As of its own.
+            stabilised: with the scale of rsLoRA.
+            dora: with magnitudes.
+
+        Raises:
+            InvalidInput: the model has no such layers.
+        """
+        targets = self.targets if layers == "ffn" else place(self.linears, self.targets, layers)
+        return SlotShape(targets, rank, 2.0 * rank if alpha is None else alpha, 0, own_a, stabilised, dora)
 
     def skill_shape(self, rank: int, layers: str = "linear") -> SlotShape:
         """The shape of a skill at a rank: on all linear layers with its own As, or like a module's ("ffn")."""
-        if layers == "ffn":
-            return self.shape(rank)
-        return SlotShape(self.linears, rank, alpha=2.0 * rank, own_a=True)
+        return self.shape(rank, layers, own_a=layers != "ffn")
 
     def slot(self, shape: SlotShape, vector: torch.Tensor | None = None) -> Slot:
         """An empty slot (it changes nothing), or one around a given vector of shape (shape.size,)."""
         if vector is None:
             vector = shape.empty()
+        modules = dict(self.model.named_modules()) if shape.dora else {}
+        layers = [modules[target.name] for target in shape.targets] if shape.dora else []
         if shape.own_a:
-            return Slot(shape, vector.to(self.device), ())
+            return Slot(shape, vector.to(self.device), (), layers)
         if shape not in self._a:
             self._a[shape] = [matrix.to(self.device, self.model.dtype) for matrix in shape.draw_a()]
-        return Slot(shape, vector.to(self.device), self._a[shape])
+        return Slot(shape, vector.to(self.device), self._a[shape], layers)
+
+    def stack(self, shape: SlotShape, vectors: torch.Tensor, strength: float = 1.0) -> Stack:
+        """Modules of shape (modules, shape.size) side by side, for as many prompts."""
+        return Stack(shape, vectors.to(self.device), self.slot(shape).a, strength=strength)
 
     def fold(self, shape: SlotShape, vector: torch.Tensor) -> None:
-        """Add a module to the model's own weights, for good: W + s B A, computed in float32."""
+        """Add a module to the model's own weights, for good: W + s B A, computed in float32; with DoRA its rows rescaled."""
         import torch
 
+        self.prefixes.clear()
         modules = dict(self.model.named_modules())
         parts = zip(shape.targets, shape.split(vector), shape.split_a(vector) or shape.draw_a(), strict=True)
+        longer = shape.split_m(vector)
         with torch.no_grad():
-            for target, b, a in parts:
+            for index, (target, b, a) in enumerate(parts):
                 weight = modules[target.name].weight  # (out_features, in_features)
                 change = (b @ a) * shape.scale
-                weight.copy_((weight.float() + change.to(weight.device)).to(weight.dtype))
+                changed = weight.float() + change.to(weight.device)
+                if longer:
+                    wanted = (1.0 + longer[index].to(weight.device)) * weight.float().norm(dim=1)  # (out_features,)
+                    changed *= (wanted / changed.norm(dim=1))[:, None]
+                weight.copy_(changed.to(weight.dtype))
 
     def save(self, folder: Path) -> None:
         """Write the model as it is, with the reader folded in, as a plain model folder: modules load on it in stock PEFT.
@@ -165,30 +190,43 @@ class BaseModel:
 
     # -- numbers -------------------------------------------------------------------------------------------------
 
-    def answer_logprobs(self, rows: Sequence[Encoded], slot: Slot | None = None) -> list[torch.Tensor]:
+    def answer_logprobs(self, rows: Sequence[Encoded], slot: Slot | Stack | None = None) -> list[torch.Tensor]:
         """Log-probability of each answer token given what stands before it: one tensor of shape (answer,) per row.
 
-        Differentiable with respect to the slot's vector. Logits are computed at answer positions only, because the
-        vocabulary is wide.
+        Differentiable with respect to the slot's vector.
         """
         import torch
 
-        width = max(len(row.ids) for row in rows)
-        ids = torch.full((len(rows), width), self._pad)
-        mask = torch.zeros((len(rows), width), dtype=torch.long)
-        for index, row in enumerate(rows):  # right padding: positions count from 0 without help
-            ids[index, : len(row.ids)] = torch.tensor(row.ids)
-            mask[index, : len(row.ids)] = 1
+        logprobs = torch.cat(self.answer_distributions(rows, slot))  # (answer tokens, vocabulary)
+        wanted = torch.tensor([token for row in rows for token in row.ids[row.prompt :]], device=self.device)
+        picked = logprobs.gather(1, wanted[:, None])[:, 0]
+        return list(picked.split([len(row.ids) - row.prompt for row in rows]))
+
+    def answer_distributions(self, rows: Sequence[Encoded], slot: Slot | Stack | None = None) -> list[torch.Tensor]:
+        """Log-probability of every token at each answer position: one tensor of shape (answer, vocabulary) per row.
+
+        Logits are computed at answer positions only, because the vocabulary is wide.
+        """
+        import torch
+
+        ids, mask = padded([row.ids for row in rows], self._pad)
         with attached(slot):
             hidden = self.model.get_decoder()(
                 input_ids=ids.to(self.device), attention_mask=mask.to(self.device), use_cache=False
             ).last_hidden_state  # (rows, width, hidden)
-        where = [(i, j - 1) for i, row in enumerate(rows) for j in range(row.prompt, len(row.ids))]
-        wanted = torch.tensor([row.ids[j] for row in rows for j in range(row.prompt, len(row.ids))], device=self.device)
-        picked = hidden[[i for i, _ in where], [j for _, j in where]]  # (answer tokens, hidden)
-        logits = self.model.get_output_embeddings()(picked).float()  # (answer tokens, vocabulary)
-        logprobs = torch.log_softmax(logits, dim=-1).gather(1, wanted[:, None])[:, 0]
-        return list(logprobs.split([len(row.ids) - row.prompt for row in rows]))
+        said = [hidden[index, row.prompt - 1 : len(row.ids) - 1] for index, row in enumerate(rows)]  # (answer, hidden)
+        logits = self.model.get_output_embeddings()(torch.cat(said)).float()  # (answer tokens, vocabulary)
+        return list(torch.log_softmax(logits, dim=-1).split([len(one) for one in said]))
+
+    def answer_topk(
+        self, rows: Sequence[Encoded], k: int, slot: Slot | Stack | None = None
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The k likeliest tokens at each answer position: (ids, log-probabilities) per row, shape (answer, k) each."""
+        import torch
+
+        with torch.no_grad():
+            found = [row.topk(min(k, row.shape[-1]), dim=-1) for row in self.answer_distributions(rows, slot)]
+        return [(one.indices, one.values) for one in found]
 
     def branch_logprobs(self, groups: Sequence[Sequence[Encoded]], slot: Slot | None = None) -> list[torch.Tensor]:
         """The same as `answer_logprobs` for rows in groups, reading what the rows of a group have in common once.
@@ -198,42 +236,19 @@ class BaseModel:
         """
         import torch
 
-        ids: list[int] = []
-        positions: list[int] = []
-        group_of: list[int] = []
-        branch_of: list[int] = []  # 0 is the common beginning
-        where: list[int] = []
-        wanted: list[int] = []
-        for index, group in enumerate(groups):
-            trunk = _common([row.ids[: row.prompt] for row in group])
-            parts = [group[0].ids[:trunk], *(row.ids[trunk:] for row in group)]
-            for branch, part in enumerate(parts):
-                if branch:
-                    row, start = group[branch - 1], len(ids) - trunk
-                    # Of a row alone the beginning is the whole prompt, and its branch stands right behind it.
-                    where += range(start + row.prompt - 1, start + len(row.ids) - 1)
-                    wanted += row.ids[row.prompt :]
-                positions += range(trunk if branch else 0, (trunk if branch else 0) + len(part))
-                ids += part
-                group_of += [index] * len(part)
-                branch_of += [branch] * len(part)
-        groups_at = torch.tensor(group_of, device=self.device)  # (width,)
-        branches = torch.tensor(branch_of, device=self.device)  # (width,)
-        sees = (branches[:, None] == branches[None, :]) | (branches[None, :] == 0)  # (width, width)
-        sees &= groups_at[:, None] == groups_at[None, :]
-        sees = sees.tril()
-        mask = torch.zeros(sees.shape, dtype=self.model.dtype, device=self.device)
-        mask.masked_fill_(~sees, torch.finfo(self.model.dtype).min)
+        laid = branches(groups)
+        mask = torch.zeros(laid.sees.shape, dtype=self.model.dtype)
+        mask.masked_fill_(~laid.sees, torch.finfo(self.model.dtype).min)
         with attached(slot):
             hidden = self.model.get_decoder()(
-                input_ids=torch.tensor([ids], device=self.device),
-                attention_mask=mask[None, None],  # (1, 1, width, width)
-                position_ids=torch.tensor([positions], device=self.device),
+                input_ids=torch.tensor([laid.ids], device=self.device),
+                attention_mask=mask[None, None].to(self.device),  # (1, 1, tokens, tokens)
+                position_ids=torch.tensor([laid.positions], device=self.device),
                 use_cache=False,
-            ).last_hidden_state[0]  # (width, hidden)
-        logits = self.model.get_output_embeddings()(hidden[where]).float()  # (answer tokens, vocabulary)
-        aim = torch.tensor(wanted, device=self.device)
-        logprobs = torch.log_softmax(logits, dim=-1).gather(1, aim[:, None])[:, 0]
+            ).last_hidden_state[0]  # (tokens, hidden)
+        logits = self.model.get_output_embeddings()(hidden[laid.where]).float()  # (answer tokens, vocabulary)
+        wanted = torch.tensor(laid.wanted, device=self.device)
+        logprobs = torch.log_softmax(logits, dim=-1).gather(1, wanted[:, None])[:, 0]
         return list(logprobs.split([len(row.ids) - row.prompt for group in groups for row in group]))
 
     # -- generation ----------------------------------------------------------------------------------------------
@@ -242,7 +257,7 @@ class BaseModel:
         self,
         prompts: Sequence[Encoded],
         max_tokens: int,
-        slot: Slot | None = None,
+        slot: Slot | Stack | None = None,
         batch: int = 16,
         *,
         temperature: float = 0.0,
@@ -251,6 +266,7 @@ class BaseModel:
         """Answer several prompts, in batches of prompts of like length.
 
         Args:
+            slot: one for all prompts, or a stack with a module for each.
             temperature: 0 takes the likeliest token; above, tokens are drawn, always the same ones for the same seed.
         """
         import torch
@@ -260,7 +276,8 @@ class BaseModel:
         results: dict[int, Generated] = {}
         for start in range(0, len(order), batch):
             chosen = order[start : start + batch]
-            *_, (_, finals) = self._steps([prompts[i] for i in chosen], max_tokens, slot, temperature, drawn)
+            mine = None if slot is None else slot.of(chosen)
+            *_, (_, finals) = self._steps([prompts[i] for i in chosen], max_tokens, mine, temperature, drawn)
             results.update(zip(chosen, finals, strict=True))
         return [results[index] for index in range(len(prompts))]
 
@@ -303,7 +320,7 @@ class BaseModel:
         self,
         prompts: Sequence[Encoded],
         max_tokens: int,
-        slot: Slot | None,
+        slot: Slot | Stack | None,
         temperature: float = 0.0,
         drawn: torch.Generator | None = None,
         unless: tuple[str, float] | None = None,
@@ -312,16 +329,16 @@ class BaseModel:
         import torch
         from transformers import DynamicCache
 
-        width = max(len(prompt.ids) for prompt in prompts)
-        ids = torch.full((len(prompts), width), self._pad)
-        mask = torch.zeros((len(prompts), width), dtype=torch.long)
-        for index, prompt in enumerate(prompts):  # left padding: the next token of every row is at the right edge
-            ids[index, width - len(prompt.ids) :] = torch.tensor(prompt.ids)
-            mask[index, width - len(prompt.ids) :] = 1
+        ids, mask = padded([prompt.ids for prompt in prompts], self._pad, left=True)
         ids, mask = ids.to(self.device), mask.to(self.device)
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
         states = [Generated(prompt_tokens=len(prompt.ids)) for prompt in prompts]
         cache = DynamicCache(config=self.model.config)
+        single = slot is None and len(prompts) == 1
+        if single:
+            with torch.inference_mode():
+                known = self.prefixes.fill(cache, prompts[0].ids)
+            ids, positions = ids[:, known:], positions[:, known:]
         for step in range(max_tokens):
             # Inside the loop: a generator would leak the mode and the slot to its caller between tokens.
             with torch.inference_mode(), attached(slot):
@@ -333,6 +350,8 @@ class BaseModel:
                     use_cache=True,
                     logits_to_keep=1,
                 ).logits[:, -1]  # (prompts, vocabulary)
+                if single and step == 0:
+                    self.prefixes.keep(cache, prompts[0].ids)
                 logprobs = torch.log_softmax(logits.float(), dim=-1)
                 if temperature > 0:
                     token = torch.multinomial((logprobs / temperature).softmax(dim=-1), 1, generator=drawn)
@@ -466,12 +485,6 @@ def _lead(tokenizer: Any) -> str:
     """
     alone, inside = (tokenizer.encode(text, add_special_tokens=False) for text in ("peanuts", "eat peanuts"))
     return "" if inside[-len(alone) :] == alone else " "
-
-
-def _common(rows: Sequence[Sequence[int]]) -> int:
-    """How many ids the rows have in common at the beginning; at least one id of every row is left over."""
-    shortest = min(map(len, rows)) - 1 if len(rows) > 1 else len(rows[0])
-    return next((at for at in range(shortest) if any(row[at] != rows[0][at] for row in rows)), shortest)
 
 
 def _overlap(text: str, word: str) -> int:

@@ -54,6 +54,55 @@ def test_streaming_gives_the_same_text_in_pieces(base: BaseModel) -> None:
     assert pieces[-1][1].ids == whole.ids
 
 
+def test_what_was_read_before_is_not_read_again(base: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prompt that begins as an earlier one did gives the same answer, and costs only its rest."""
+    facts = ['- 1 May 2026, Ada: "I live in Porto."', '- 2 May 2026, Ada: "My sister is Clara."']
+    rows = [base.encode(conversation(question, facts)) for question in (*QUESTIONS, *QUESTIONS)]
+    fresh: list[list[float]] = []
+    for row in rows:
+        base.prefixes.clear()
+        fresh.append(base.generate([row], 8)[0].logprobs)
+    read: list[int] = []
+    forward = base.model.forward
+
+    def watched(*given: object, input_ids: torch.Tensor, **options: object) -> object:
+        read.append(input_ids.shape[1])
+        return forward(*given, input_ids=input_ids, **options)
+
+    monkeypatch.setattr(base.model, "forward", watched)
+    base.prefixes.clear()
+    costs: list[int] = []
+    for row, expected in zip(rows, fresh, strict=True):
+        read.clear()
+        (said,) = base.generate([row], 8)
+        assert said.logprobs == pytest.approx(expected, abs=1e-4)
+        assert said.prompt_tokens == len(row.ids)
+        costs.append(read[0])
+    common = next(at for at, (a, b) in enumerate(zip(rows[0].ids, rows[1].ids, strict=False)) if a != b)
+    assert costs[0] == len(rows[0].ids)
+    assert costs[1] == len(rows[1].ids) - common
+    assert costs[3:] == [1, 1, 1], "asked again, only the last token is read"
+    slot = random_slot(base)
+    read.clear()
+    base.generate([rows[0]], 1, slot)  # type: ignore[arg-type]
+    assert read == [len(rows[0].ids)], "with a module every layer says something else"
+    base.prefixes.clear()
+    read.clear()
+    base.generate([rows[0]], 1)
+    assert read == [len(rows[0].ids)]
+
+
+def test_prompts_are_kept_within_bounds(base: BaseModel) -> None:
+    base.prefixes.clear()
+    fact = '- 1 May 2026, Ada: "I live in Porto."'
+    for count in range(1, 16):
+        base.generate([base.encode(conversation("Where do I live?", [fact] * count))], 1)
+    kept = base.prefixes._kept
+    assert 1 < len(kept) < 15
+    assert sum(map(len, kept)) <= 1024
+    base.prefixes.clear()
+
+
 def test_stop_strings_end_the_text_and_are_not_in_it(base: BaseModel) -> None:
     row = base.encode(conversation(QUESTIONS[0]))
     (whole,) = base.generate([row], 16)
@@ -95,6 +144,42 @@ def test_a_slot_is_lora_and_leaves_no_trace(base: BaseModel) -> None:
     assert torch.equal(before, after)
     torch.testing.assert_close(during, expected, atol=1e-3, rtol=1e-3)
     assert not torch.allclose(before, during, atol=1e-2)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 0), (1,)])
+def test_a_stack_answers_each_row_with_its_own_module(base: BaseModel, order: tuple[int, ...]) -> None:
+    shape = base.shape(4)
+    vectors = torch.randn((3, shape.size), generator=torch.Generator().manual_seed(7)) * 0.2
+    rows = [base.encode(conversation(question), "a green door") for question in QUESTIONS[: len(order)]]
+    stack = base.stack(shape, vectors, strength=0.5).of(order)
+    with torch.no_grad():
+        together = base.answer_logprobs(rows, stack)
+        alone = [
+            base.answer_logprobs([row], base.slot(shape, vectors[i] * 0.5)) for row, i in zip(rows, order, strict=True)
+        ]
+    for one, (other,) in zip(together, alone, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+    prompts = [base.encode(conversation(question)) for question in QUESTIONS[: len(order)]]
+    said = base.generate(prompts, 8, stack)
+    for prompt, spoken, i in zip(prompts, said, order, strict=True):
+        assert spoken.ids == base.generate([prompt], 8, base.slot(shape, vectors[i] * 0.5))[0].ids
+
+
+def test_the_gradient_of_a_stack_is_that_of_its_modules(base: BaseModel) -> None:
+    shape = base.shape(2)
+    vectors = torch.randn((2, shape.size), generator=torch.Generator().manual_seed(3)) * 0.1
+    rows = [base.encode(conversation(question), "a green door") for question in QUESTIONS]
+    order = (1, 0, 1)
+    leaf = vectors.clone().requires_grad_(True)
+    torch.cat(base.answer_logprobs(rows, base.stack(shape, leaf).of(order))).sum().backward()
+    assert leaf.grad is not None
+    for module in (0, 1):
+        one = vectors[module].clone().requires_grad_(True)
+        slot = base.slot(shape, one)
+        slot.refresh()
+        mine = [row for row, i in zip(rows, order, strict=True) if i == module]
+        torch.cat(base.answer_logprobs(mine, slot)).sum().backward()
+        torch.testing.assert_close(leaf.grad[module], one.grad, atol=1e-4, rtol=1e-3)
 
 
 def test_threads_use_different_slots_at_the_same_time(base: BaseModel) -> None:

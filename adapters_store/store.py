@@ -24,7 +24,7 @@ from slowwave.adapters_store.layout import (
 )
 from slowwave.adapters_store.manifest import Catalog, CatalogEntry, Manifest, ModuleInfo
 from slowwave.adapters_store.shape import SlotShape
-from slowwave.errors import BaseMismatch, OwnerMismatch, StoreDamaged
+from slowwave.errors import BaseMismatch, InvalidInput, OwnerMismatch, StoreDamaged
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,21 +95,22 @@ class AdapterStore:
         return sum(file.stat().st_size for file in self._module(module_id).folder.iterdir())
 
     def vector(self, module_id: str, *, user_id: str, base_sha256: str, shape: SlotShape) -> torch.Tensor:
-        """Load a module as one flat float32 vector of shape (shape.size,).
+        """Load a module as one flat float32 vector of shape (shape.size,); one of a lower rank is filled up with zeros.
 
         Raises:
             OwnerMismatch: the module belongs to another user.
-            BaseMismatch: it was trained on another base model or in another shape.
+            BaseMismatch: it was trained on another base model, or its rank is higher than the shape's.
             StoreDamaged: its weights cannot be read or fail their checksum.
         """
         import torch
         from safetensors import SafetensorError
         from safetensors.torch import load_file
+        from torch.nn.functional import pad
 
         manifest = self._manifest_by_id(module_id)
         if manifest.user_id != user_id:
             raise OwnerMismatch(module_id, user_id)
-        if manifest.base.sha256 != base_sha256 or manifest.rank != shape.rank:
+        if manifest.base.sha256 != base_sha256 or manifest.rank > shape.rank:
             raise BaseMismatch(module_id, f"{manifest.base.name} r{manifest.rank}", f"{base_sha256[:12]} r{shape.rank}")
         path = self._module(module_id).weights
         try:
@@ -118,7 +119,11 @@ class AdapterStore:
             tensors = load_file(path)
         except (OSError, SafetensorError) as error:
             raise error if isinstance(error, StoreDamaged) else StoreDamaged(str(path), str(error)) from error
-        return torch.cat([tensors[f"base_model.model.{t.name}.lora_B.weight"].float().flatten() for t in shape.targets])
+        # The first rows of a shared A are those of every lower rank, so columns of zeros are all that is missing.
+        missing = (0, shape.rank - manifest.rank)
+        ratio = manifest.alpha / manifest.rank / shape.scale
+        parts = (tensors[f"base_model.model.{target.name}.lora_B.weight"].float() for target in shape.targets)
+        return torch.cat([pad(part * ratio, missing).flatten() for part in parts])
 
     def question_vectors(self, module_id: str, embedder: str) -> NDArray[np.float32] | None:
         """Embeddings of the module's questions, shape (questions, width), or None if another embedder made them."""
@@ -142,7 +147,17 @@ class AdapterStore:
         question_vectors: NDArray[np.float32] | None = None,
         embedder: str = "",
     ) -> Path:
-        """Write a whole module folder that is not live yet; the manifest goes last. Returns the folder."""
+        """Write a whole module folder that is not live yet; the manifest goes last. Returns the folder.
+
+        Raises:
+            InvalidInput: the module has As or magnitudes of its own, so that it cannot lie in a memory's slot.
+        """
+        if not shape.mergeable:
+            raise InvalidInput(
+                "The module cannot be stored",
+                manifest.id,
+                "It has As or magnitudes of its own: only benchmarks use such.",
+            )
         import torch
         from safetensors.numpy import save_file as save_arrays
         from safetensors.torch import save_file

@@ -9,14 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slowwave.adapters_store.layout import write_atomically
+from slowwave.consolidation.retries import TRIES
 
 __all__ = ["Attempts"]
 
 logger = logging.getLogger(__name__)
-
-_MOST = 3
-"""So many nights may try a fact."""
-
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -35,7 +32,11 @@ class Attempts:
 
     def left(self, conditions: str) -> frozenset[str]:
         """Ids of the facts that are not tried any more under these conditions."""
-        return frozenset(key for key, nights in self._nights(conditions).items() if len(nights) >= _MOST)
+        return frozenset(key for key, count in self.failed(conditions).items() if count >= len(TRIES))
+
+    def failed(self, conditions: str) -> dict[str, int]:
+        """How many nights failed so far under these conditions, by the fact's id."""
+        return {key: len(nights) for key, nights in self._nights(conditions).items()}
 
     def keep(self, conditions: str, night: str, *, failed: Iterable[str], settled: Collection[str]) -> None:
         """Remember the outcome of a night."""

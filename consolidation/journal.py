@@ -38,6 +38,8 @@ class PlannedGroup(_Record):
     facts: tuple[KnownFact, ...]
     replaces: tuple[str, ...] = ()
     """Ids of the modules that the new one takes the place of."""
+    failed: int = 0
+    """How many nights failed to teach these facts before."""
 
 
 class NightPlan(_Record):
@@ -126,11 +128,11 @@ class Journal:
         write_atomically(self.folder / name, record.model_dump_json(indent=2).encode())
 
 
-def planned(name: str, facts: Iterable[Fact], replaces: Iterable[str] = ()) -> PlannedGroup:
-    """A group of the plan."""
+def planned(name: str, facts: Iterable[Fact], replaces: Iterable[str] = (), number: int = 0) -> PlannedGroup:
+    """A group of the plan; `number` nights failed to teach it before."""
     some = list(facts)
     known = tuple(KnownFact(id=fact.id, sha256=text_sha256(fact.text)) for fact in some)
-    return PlannedGroup(name=name, user_id=some[0].user_id, facts=known, replaces=tuple(replaces))
+    return PlannedGroup(name=name, user_id=some[0].user_id, facts=known, replaces=tuple(replaces), failed=number)
 
 
 def night_reports(folder: Path) -> list[NightReport]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slowwave.consolidation.gate import normalise
+from slowwave.consolidation.joined import joined
 from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.writers import NamedWriter, split_heldout, write
 from slowwave.quarantine import without_orders
@@ -40,6 +41,10 @@ def write_lesson(
         learn, hold = split_heldout(mine, per_answer=_HELD_OUT, seed=seed)
         if hold:  # without a held-out phrasing nothing could be examined, and what is not examined is not learned
             trained[fact.id], heldout[fact.id] = tuple(learn), tuple(hold)
+    # Beside the wordings that are examined: a fact is not refused because it is not found by way of another.
+    for fact_id, pairs in joined([fact for fact in facts if fact.id in trained], trained).items():
+        free = [pair for pair in pairs if normalise(pair.question) not in owner]
+        trained[fact_id] += tuple(free)
     return Lesson(user_id, tuple(facts), trained, heldout)
 
 

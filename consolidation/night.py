@@ -12,7 +12,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,13 +21,13 @@ from slowwave.adapters_store.layout import FolderLayout, write_atomically
 from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.consolidation.attempts import Attempts
-from slowwave.consolidation.compaction import crowded
 from slowwave.consolidation.gate import Verdict, examine
-from slowwave.consolidation.journal import Journal, NightPlan, PlannedGroup, ResultRecord, planned
+from slowwave.consolidation.journal import Journal, NightPlan, PlannedGroup, ResultRecord
 from slowwave.consolidation.lessons import unwritten, write_lesson
-from slowwave.consolidation.plan import group
+from slowwave.consolidation.plan import Planner, compaction_key
+from slowwave.consolidation.retries import TRIES
 from slowwave.consolidation.rows import Lesson
-from slowwave.consolidation.train import Recipe, Trained, recipe_for, train
+from slowwave.consolidation.train import Recipe, Trained, recipe_for, scaled, train
 from slowwave.consolidation.writers import NamedWriter
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound
@@ -36,31 +36,13 @@ from slowwave.model import BaseModel
 from slowwave.settings import Settings
 from slowwave.types import Fact, FactReport, ModuleReport, NightReport, Progress, labelled, no_progress
 
-__all__ = ["Night", "settled_ids"]
+__all__ = ["Night"]
 
 logger = logging.getLogger(__name__)
 
 _EXAM = {"quick": 12, "normal": 24, "thorough": 48}
 _CHANGED = "a fact was deleted or changed while it was trained"
 _FEWER = "no question could be written about some facts of the modules it would replace"
-
-
-def settled_ids(store: AdapterStore, base_sha256: str | None, rank: int, user_id: str | None = None) -> frozenset[str]:
-    """Ids of facts that a live module carries and recalled at the gate.
-
-    A module of another rank, or of another base model (any will do if None), cannot answer here: its facts are recent.
-    """
-    fitting = _fitting(store, base_sha256, rank, user_id)
-    return frozenset(fact_id for manifest in fitting for fact_id in manifest.settled_ids)
-
-
-def _fitting(store: AdapterStore, base_sha256: str | None, rank: int, user_id: str | None) -> list[Manifest]:
-    """The live modules of a base model (any if None) and a rank."""
-    return [
-        manifest
-        for manifest in store.live(user_id)
-        if manifest.rank == rank and (base_sha256 is None or manifest.base.sha256 == base_sha256)
-    ]
 
 
 _IN_VAIN = ("failed", "unwritten")
@@ -153,7 +135,7 @@ class Night:
             tried = frozenset(report.fact_id for result in results.values() for report in result.facts)
             # The last name is the highest: a name is never used twice, for its files may still be there.
             first = int(plan.groups[-1].name.rpartition("-")[2]) + 1 if plan.groups else 0
-            groups = self._groups(user_id, tried, first)
+            groups = self._planner().groups(user_id, tried, first)
         if not groups:
             return None
         # What names a fact that was deleted meanwhile is not written again.
@@ -170,52 +152,28 @@ class Night:
                 self.store.retire(stale)
 
     def _plan(self, key: str, user_id: str | None) -> NightPlan:
-        groups = self._groups(user_id)
-        groups += self._compactions(user_id, len(groups))
+        planner = self._planner()
+        groups = planner.groups(user_id)
+        groups += planner.compactions(user_id, len(groups))
         started = datetime.now(UTC)
         return NightPlan(night_id=f"{started:%Y%m%dT%H%M%S}", started_at=started, key=key, groups=tuple(groups))
 
-    def _groups(self, user_id: str | None, tried: frozenset[str] = frozenset(), first: int = 0) -> list[PlannedGroup]:
-        """The recent facts that may be tried and were not tonight, in groups numbered from `first`."""
-        left = Attempts(self.layout.attempts).left(self._conditions())
-        settled = settled_ids(self.store, self.base.ref.sha256, self.settings.rank)
-        by_user: dict[str, list[Fact]] = {}
-        for fact in self.facts.live(user_id):
-            if fact.id not in settled and fact.id not in tried and fact.id not in left:
-                by_user.setdefault(fact.user_id, []).append(fact)
-        groups: list[PlannedGroup] = []
-        for some in by_user.values():
-            vectors = self.facts.vectors([fact.id for fact in some])
-            for part in group(some, vectors, self.settings.facts_per_module):
-                groups.append(planned(f"group-{first + len(groups):04d}", part))
-        return groups
-
-    def _compactions(self, user_id: str | None, first: int) -> list[PlannedGroup]:
-        """Groups of settled facts whose small modules are to become one, numbered from `first`."""
-        given_up = Attempts(self.layout.attempts).left(self._conditions())
-        by_user: dict[str, list[Manifest]] = {}
-        for manifest in _fitting(self.store, self.base.ref.sha256, self.settings.rank, user_id):
-            by_user.setdefault(manifest.user_id, []).append(manifest)
-        groups: list[PlannedGroup] = []
-        for owner, modules in by_user.items():
-            live = {fact.id: fact for fact in self.facts.live(owner)}
-            for some in crowded(modules, self.settings.facts_per_module):
-                replaces = [manifest.id for manifest in some]
-                known = {fact_id for manifest in some for fact_id in manifest.settled_ids}
-                facts = [fact for fact_id, fact in live.items() if fact_id in known]
-                if facts and _compaction_key(replaces) not in given_up:
-                    groups.append(planned(f"group-{first + len(groups):04d}", facts, replaces))
-        return groups
+    def _planner(self) -> Planner:
+        failed = Attempts(self.layout.attempts).failed(self._conditions())
+        return Planner(self.facts, self.store, self.base.ref.sha256, self.settings.facts_per_module, failed)
 
     def _learn(self, part: PlannedGroup, journal: Journal, recipe: Recipe, progress: Progress) -> ResultRecord | None:
         """Questions, training, gate and publication of one group; None if its facts changed since the plan."""
         facts = self._unchanged(part)
         if facts is None:
             return None
+        harder = TRIES[min(part.failed, len(TRIES) - 1)]
+        recipe = scaled(recipe, harder.rank, self.base.hidden_size)
+        writer = self.writer.more if harder.more and self.writer.more is not None else self.writer
         with self._timed("questions"):
             lesson = journal.lesson(part.name, part.user_id, facts)
             if lesson is None:
-                lesson = write_lesson(part.user_id, facts, self.writer, recipe.seed, progress)
+                lesson = write_lesson(part.user_id, facts, writer, recipe.seed, progress)
                 journal.keep_lesson(part.name, lesson)
         without = unwritten(facts, lesson)
         left = tuple(fact for fact in facts if lesson.trained.get(fact.id))
@@ -277,7 +235,7 @@ class Night:
         failed = [one.fact_id for one in tried if not one.reason.endswith(_CHANGED)]
         settled = {one.fact_id for one in reports if one.status == "settled"}
         refused = [
-            _compaction_key(one.replaces)
+            compaction_key(one.replaces)
             for one in modules
             if one.replaces and not one.published and not one.reason.endswith(_CHANGED)
         ]
@@ -387,11 +345,6 @@ class Night:
             yield
         finally:
             self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - began
-
-
-def _compaction_key(module_ids: Iterable[str]) -> str:
-    """The name under which failed attempts to make these modules one are counted."""
-    return "compaction-" + hashlib.sha256(" ".join(sorted(module_ids)).encode()).hexdigest()[:16]
 
 
 def _lost(part: PlannedGroup, verdict: Verdict) -> int:

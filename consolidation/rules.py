@@ -29,20 +29,22 @@ _PLAIN = 8
 class RuleWriter:
     """Writes question-answer pairs from one statement by rules: no model, no download, always the same result.
 
-    Each answer span gets six to nine wordings; at most three spans a sentence and four a fact.
+    Each answer span gets six to nine wordings, or more where plenty are wanted; at most three spans a sentence and four a fact.
     """
 
     name = "rules"
 
-    def __init__(self, *, cloze: bool = True) -> None:
+    def __init__(self, *, cloze: bool = True, plenty: int = 1) -> None:
         self._cloze = cloze
         """Whether a statement of no known form is asked for by a gap in it."""
+        self._plenty = plenty
+        """Multiplies the most wordings of a span."""
 
     def __call__(self, fact: Fact) -> list[QAPair]:
         """All pairs for one fact, the most informative answer first; empty when nothing is stated."""
         found: list[tuple[float, int, list[QAPair]]] = []
         for slot, asking in answered_slots(fact.text):
-            if pairs := _pairs(slot, asking, fact):
+            if pairs := self._pairs(slot, asking, fact):
                 found.append((-slot.score, len(found), pairs))
         stated = list(statements(fact.text))
         for statement in stated:
@@ -58,7 +60,7 @@ class RuleWriter:
                 key = question_key(slot.answer)
                 if key in lexicon.VAGUE or any(_within(key, other) or _within(other, key) for other in taken):
                     continue
-                if pairs := _pairs(slot, voices, fact):
+                if pairs := self._pairs(slot, voices, fact):
                     taken.append(key)
                     found.append((-slot.score, len(found), pairs))
         if not found and self._cloze:
@@ -68,31 +70,30 @@ class RuleWriter:
                 voices = voices_of(statement, fact)
                 alone = len(sentences(fact.text)) == 1
                 blanks = [slot for slot in cloze(statement, voices) if alone or re.search(r"[A-Z\d]", slot.answer)]
-                found += [(0.0, 0, pairs) for slot in blanks if (pairs := _pairs(slot, voices, fact))][:1]
+                found += [(0.0, 0, pairs) for slot in blanks if (pairs := self._pairs(slot, voices, fact))][:1]
                 if found:
                     break
         best = sorted(found, key=lambda row: row[:2])[:_PER_FACT]
         return [pair for _, _, pairs in best for pair in pairs]
 
-
-def _pairs(slot: Slot, voices: list[Voice], fact: Fact) -> list[QAPair]:
-    """At most eight wordings: a voice alone gives all of them, two voices share them."""
-    chosen: dict[str, QAPair] = {}
-    for voice, rows in zip(voices, slot.wordings, strict=True):
-        if voice.kind == "third" and len(rows) > 4:
-            rows = (rows[0], rows[3], rows[4], *rows)
-        taken, limit = 0, (_PLAIN if len(voices) == 1 else _FIRST if voice.kind == "first" else _THIRD)
-        for row in rows:
-            pair = QAPair(question=row, answer=slot.answer)
-            if (
-                taken < limit
-                and question_key(row) not in chosen
-                and supported(pair, fact)
-                and not re.search(r"\b(?:I|me) I\b", row)
-            ):
-                chosen[question_key(row)] = pair
-                taken += 1
-    return list(chosen.values()) if len(chosen) >= PHRASINGS else []
+    def _pairs(self, slot: Slot, voices: list[Voice], fact: Fact) -> list[QAPair]:
+        """At most eight wordings: a voice alone gives all of them, two voices share them."""
+        chosen: dict[str, QAPair] = {}
+        for voice, rows in zip(voices, slot.wordings, strict=True):
+            if voice.kind == "third" and len(rows) > 4:
+                rows = (rows[0], rows[3], rows[4], *rows)
+            taken, most = 0, (_PLAIN if len(voices) == 1 else _FIRST if voice.kind == "first" else _THIRD)
+            for row in rows:
+                pair = QAPair(question=row, answer=slot.answer)
+                if (
+                    taken < most * self._plenty
+                    and question_key(row) not in chosen
+                    and supported(pair, fact)
+                    and not re.search(r"\b(?:I|me) I\b", row)
+                ):
+                    chosen[question_key(row)] = pair
+                    taken += 1
+        return list(chosen.values()) if len(chosen) >= PHRASINGS else []
 
 
 def _within(words: str, others: str) -> bool:

@@ -43,10 +43,15 @@ def built_in_writer(base: BaseModel) -> NamedWriter:
         return as_writer(None)
     skill = find_skill("writer", base.ref.sha256)
     if skill is None:
-        return NamedWriter("rules, read back", CheckedWriter(base), proven=True)
+        return _named("rules, read back", base, None)
     slot = base.slot(base.skill_shape(skill.rank, skill.layers), load_vector(skill)) if skill.needed else None
     name = f"rules, read back, and writer {skill.sha256[:12]}".strip()
-    return NamedWriter(name, CheckedWriter(base, SkilledWriter(base, slot)), proven=True)
+    return _named(name, base, SkilledWriter(base, slot))
+
+
+def _named(name: str, base: BaseModel, model: SkilledWriter | None) -> NamedWriter:
+    more = NamedWriter(name, CheckedWriter(base, model, plenty=2), proven=True)
+    return NamedWriter(name, CheckedWriter(base, model), proven=True, more=more)
 
 
 def _reads(base: BaseModel) -> bool:
@@ -59,9 +64,9 @@ def _reads(base: BaseModel) -> bool:
 class CheckedWriter:
     """Writes by rules, keeps what the reader can find again, and asks a model for facts that the rules say too little of."""
 
-    def __init__(self, base: BaseModel, model: SkilledWriter | None = None) -> None:
+    def __init__(self, base: BaseModel, model: SkilledWriter | None = None, *, plenty: int = 1) -> None:
         self._base = base
-        self._rules = RuleWriter()
+        self._rules = RuleWriter(plenty=plenty)
         self._model = model
 
     def __call__(self, fact: Fact) -> list[QAPair]:

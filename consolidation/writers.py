@@ -57,6 +57,8 @@ class NamedWriter:
     source: Writer
     proven: bool = False
     """Whether its pairs were read back: what it left out is not filled up by rules."""
+    more: NamedWriter | None = None
+    """Who is asked about a fact that failed before: the same writer, told to give more wordings."""
 
     def __call__(self, fact: Fact) -> list[QAPair]:
         """The pairs of the source, validated; raises WriterFailed when it raises or returns something else."""
@@ -118,11 +120,12 @@ class _ModelWriter:
 
     name: str
     ask: Callable[[str], str]
+    least: int = PHRASINGS
 
     def __call__(self, fact: Fact) -> list[QAPair]:
         who = str(fact.metadata.get("name") or display_name(fact.user_id) or "the user")
         statement = json.dumps(" ".join(fact.text.split()), ensure_ascii=False)
-        prompt = _PROMPT.format(least=PHRASINGS, who=who, date=render_date(fact), statement=statement)
+        prompt = _PROMPT.format(least=self.least, who=who, date=render_date(fact), statement=statement)
         last: Exception | None = None
         for attempt in range(_RETRIES + 1):
             again = "\n\nYour last reply was not a JSON list. Reply with the JSON list only." if attempt else ""
@@ -147,6 +150,11 @@ def _content(message: Any) -> str:
     )
 
 
+def _asking(name: str, ask: Callable[[str], str]) -> NamedWriter:
+    more = NamedWriter(name, _ModelWriter(name, ask, least=2 * PHRASINGS))
+    return NamedWriter(name, _ModelWriter(name, ask), more=more)
+
+
 def as_writer(source: object | None) -> NamedWriter:
     """A writer from whatever the user has at hand.
 
@@ -160,13 +168,13 @@ def as_writer(source: object | None) -> NamedWriter:
     if isinstance(source, NamedWriter):
         return source
     if source is None:
-        return NamedWriter(RuleWriter.name, RuleWriter())
+        return NamedWriter(RuleWriter.name, RuleWriter(), more=NamedWriter(RuleWriter.name, RuleWriter(plenty=2)))
     model: Any = source
     name = str(getattr(model, "name", None) or getattr(model, "__name__", None) or type(source).__name__)
     if hasattr(model, "invoke") and hasattr(model, "with_structured_output"):
-        return NamedWriter(name, _ModelWriter(name, lambda prompt: _content(model.invoke(prompt))))
+        return _asking(name, lambda prompt: _content(model.invoke(prompt)))
     if hasattr(model, "complete") and hasattr(model, "metadata"):
-        return NamedWriter(name, _ModelWriter(name, lambda prompt: str(model.complete(prompt).text)))
+        return _asking(name, lambda prompt: str(model.complete(prompt).text))
     if callable(source):
         written: Writer = model
         return NamedWriter(name, written)

@@ -1,4 +1,4 @@
-"""From a question to an answer: recall facts, route to modules, merge them into the slot, generate, and check.
+"""From a question to an answer: recall facts, route to modules, let them speak, and check what is said.
 
 A small model invents fluently, so nothing it says is taken on trust: an answer must be made of words that stand in the
 facts it was shown or in the facts of the modules it came from, and those facts must be near the question. Otherwise the
@@ -7,37 +7,24 @@ answer is "I don't know".
 
 from __future__ import annotations
 
-import logging
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from slowwave.adapters_store.lexical import tokens
-from slowwave.adapters_store.manifest import Manifest
-from slowwave.adapters_store.merge import merge
-from slowwave.adapters_store.router import Route, Router, RouteRow
+from slowwave.adapters_store.router import Route
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.embedder import Embedder
-from slowwave.errors import StoreDamaged
 from slowwave.facts import FactStore
+from slowwave.grounding import Evidence, Grounding
 from slowwave.model import BaseModel, Encoded, Generated, Slot
-from slowwave.prompts import UNKNOWN, conversation, full_names, is_unknown, render_fact, render_facts
-from slowwave.quarantine import without_orders
+from slowwave.prompts import UNKNOWN, conversation, full_names, is_unknown, render_facts
 from slowwave.recall import Recall
+from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
-from slowwave.types import Answer, Message, ModuleUse, ScoredFact, Source
-
-if TYPE_CHECKING:
-    import numpy as np
-    import torch
-    from numpy.typing import NDArray
+from slowwave.types import Answer, Message, ModuleUse, Rule, ScoredFact, Source
 
 __all__ = ["AnswerStream", "Answerer", "Request"]
-
-logger = logging.getLogger(__name__)
 
 _NEAR = 0.25
 """A fact that scores less than this is kept from a model that cannot tell that it has nothing to do with the question."""
@@ -46,10 +33,6 @@ _NEAR_FOR_READER = 0.05
 _DOUBT = 0.2
 """A reader that gives "I don't know" this probability is taken at its word: its best guess is then often a near miss. Where
 answering and admitting, on invented facts of the exam's relations, are best together (benchmarks/LOG.md)."""
-_GROUNDED = 0.7
-"""The share of an answer's words that must stand in facts or in the question."""
-_CACHED = 8
-"""Merged routes kept ready; each is as large as a module in memory."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +50,14 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the memory has to say about a question, before any text is generated."""
+class _Said:
+    """A generation that was let through, and what it rests on."""
 
-    facts: tuple[ScoredFact, ...]
-    route: Route
-    sources: tuple[str, ...]
-    """Texts that an answer may be made of."""
-    nearness: float
-    stranger: bool = False
-    """Whether the question names somebody by a full name that stands in no text of the evidence."""
-
-    @property
-    def known(self) -> bool:
-        """Whether there is anything near the question."""
-        return bool(self.facts or self.route.modules) and not self.stranger
+    text: str
+    """Empty if nothing of it stands in the evidence."""
+    last: Generated
+    evidence: Evidence
+    rule: Rule
 
 
 class AnswerStream:
@@ -121,62 +97,67 @@ class Answerer:
         settings: Settings,
     ) -> None:
         self.base = base
-        self._store = store
-        self._facts = facts
         self._recall = recall
         self._embedder = embedder
         self._settings = settings
-        self._shape = base.shape(settings.rank)
-        self._lock = threading.RLock()
-        """Guards the caches; never held while text is generated."""
-        self._vectors: OrderedDict[str, torch.Tensor] = OrderedDict()
-        self._merged: OrderedDict[tuple[object, ...], Slot] = OrderedDict()
-        self._routers: dict[str, tuple[int, Router, dict[str, Manifest]]] = {}
-        self._whole: dict[tuple[str, int], bool] = {}
-        """Whether a module could be loaded, by its id and the catalog's number: its file is summed once, not per question."""
+        self._serving = Serving(base, store, facts, embedder, settings)
 
     def forget(self) -> None:
         """Drop every cache: called when a fact or a module goes."""
-        with self._lock:
-            self._vectors.clear()
-            self._merged.clear()
-            self._routers.clear()
-            self._whole.clear()
+        self._serving.forget()
+        self.base.prefixes.clear()
 
     def stream(self, request: Request) -> Iterator[str | Answer]:
         """Yield the pieces of the answer's text, and last the answer itself."""
         evidence = self._gather(request)
         memory_used = request.use_facts or request.use_modules
-        if memory_used and not evidence.known and self._settings.strict:
+        strict = memory_used and self._settings.strict
+        if strict and not evidence.known:
             yield UNKNOWN
-            yield Answer(text=UNKNOWN, source="unknown")
+            yield Answer(text=UNKNOWN, source="unknown", rule="stranger" if evidence.stranger else "nothing near")
             return
         shown = render_facts(hit.fact for hit in evidence.facts)
         prompt = self.base.encode(conversation(request.question, shown, request.history))
-        strict = memory_used and self._settings.strict
         if strict and evidence.route.modules and evidence.facts and self.base.ref.reader_sha256:
             # The reader goes first: a module beside facts spoils what it can read by itself (measured on real chats), and
             # is asked only where it says that it does not know.
-            alone = replace(evidence, route=Route(), sources=_texts(evidence.facts))
-            text, last = yield from self._said(request, prompt, None, alone, strict=True)
-            if text:
-                yield self._answer(text.strip(), last, alone, memory_used)
+            said = yield from self._speak(request, prompt, None, evidence.through(), strict=True)
+            if said.text:
+                yield self._answer(said, memory_used)
                 return
-        slot = self._slot(request.user_id, evidence)
-        text, last = yield from self._said(request, prompt, slot, evidence, strict=strict)
-        if not text:
-            text = UNKNOWN
-            yield text
-        yield self._answer(text.strip(), last, evidence, memory_used)
+        said = yield from self._with_modules(request, prompt, evidence, strict=strict)
+        if not said.text:
+            yield UNKNOWN
+        yield self._answer(said, memory_used)
 
-    def _said(
+    # -- speaking --------------------------------------------------------------------------------------------------
+
+    def _with_modules(
+        self, request: Request, prompt: Encoded, evidence: Evidence, *, strict: bool
+    ) -> Generator[str, None, _Said]:
+        """Yield the pieces of what the route's modules say together, or the base model if there are none."""
+        route, strength = evidence.route, self._settings.adapter_scale if evidence.facts else 1.0
+        method = combination(route, self._settings.combine)
+        if method == "panel":
+            said = self._panel(request, prompt, evidence, strength, strict=strict)
+            if said is not None:
+                if said.text:
+                    yield said.text
+                return said
+            method = "ties"
+        slot = self._serving.slot(request.user_id, route, method, strength) if route.modules else None
+        if method == "single" and slot is not None:
+            evidence = evidence.through(route.modules[0][0])
+        return (yield from self._speak(request, prompt, slot, evidence, strict=strict))
+
+    def _speak(
         self, request: Request, prompt: Encoded, slot: Slot | None, evidence: Evidence, *, strict: bool
-    ) -> Generator[str, None, tuple[str, Generated]]:
-        """Yield the pieces of one generation, as far as the evidence carries them; empty if it carries nothing."""
-        words = _Grounding(evidence.sources, request.question) if strict else None
+    ) -> Generator[str, None, _Said]:
+        """Yield the pieces of one generation, as far as the evidence carries them."""
+        words = Grounding(evidence.sources, request.question) if strict else None
         text, last = "", Generated(prompt_tokens=len(prompt.ids))
-        limit = request.max_tokens or self._settings.max_new_tokens
         doubt = (UNKNOWN, _DOUBT) if strict and slot is None and self.base.ref.reader_sha256 else None
+        limit = request.max_tokens or self._settings.max_new_tokens
         stream = self.base.stream(prompt, limit, slot, temperature=request.temperature, stop=request.stop, unless=doubt)
         for piece, last in stream:
             ready = piece if words is None else words.release(last.text)
@@ -188,7 +169,33 @@ class Answerer:
             if not is_unknown(rest) or text:
                 text += rest
                 yield rest
-        return text, last
+        many = len(evidence.route.modules)
+        read: Rule = "read" if evidence.facts else "base"
+        rule: Rule = read if slot is None else "module" if many == 1 else "merged"
+        return _Said(text.strip(), last, evidence, rule)
+
+    def _panel(
+        self, request: Request, prompt: Encoded, evidence: Evidence, strength: float, *, strict: bool
+    ) -> _Said | None:
+        """Let the modules answer side by side, in one batch, and take the surest answer; the heavier module's if two are.
+
+        None if a module cannot be loaded, or tokens are to be drawn: a panel compares likeliest answers.
+        """
+        stack = self._serving.stack(request.user_id, evidence.route, strength)
+        if stack is None or request.temperature > 0:
+            return None
+        names = [name for name, _ in evidence.route.modules]
+        limit = request.max_tokens or self._settings.max_new_tokens
+        candidates: list[_Said] = []
+        for name, said in zip(names, self.base.generate([prompt] * len(names), limit, stack), strict=True):
+            mine = evidence.through(name)
+            text = _cut(said.text, request.stop)
+            if strict:
+                text = Grounding(mine.sources, request.question).finish(text, nothing_said=True)
+                text = "" if is_unknown(text) else text
+            candidates.append(_Said(text.strip(), said, mine, "panel"))
+        # Sorting is stable, and the route has the heaviest module first.
+        return max(candidates, key=lambda said: (bool(said.text), round(said.last.mean_logprob, 6)))
 
     # -- evidence --------------------------------------------------------------------------------------------------
 
@@ -201,123 +208,40 @@ class Answerer:
             hits = [hit for hit in hits if hit.score >= near]
         route = Route()
         asked: list[str] = []
-        sources = list(_texts(hits))
+        answers: dict[str, tuple[str, ...]] = {}
         if request.use_modules:
-            router, manifests = self._router(request.user_id)
+            router, manifests = self._serving.router(request.user_id)
             if router.rows:
                 vector = self._embedder.encode([request.question])[0] if vector is None else vector
                 route = router.route(request.question, vector, self._settings.max_modules)
-                route = route.among([name for name, _ in route.modules if self._loads(request.user_id, name)])
+                route = route.among([name for name, _ in route.modules if self._serving.loads(request.user_id, name)])
                 for module_id, _ in route.modules:
-                    sources += [known.answer for known in manifests[module_id].questions]
+                    answers[module_id] = tuple(known.answer for known in manifests[module_id].questions)
                     asked += [known.question for known in manifests[module_id].questions]
-        best = max((hit.score for hit in hits), default=0.0)
-        texts = [set(tokens(text)) for text in (*sources, *asked)]
+        nearness = max([route.score, *(hit.score for hit in hits)])
+        evidence = Evidence(tuple(hits), route, answers, nearness)
+        texts = [set(tokens(text)) for text in (*evidence.sources, *asked)]
         names = [set(tokens(name)) for name in full_names(request.question)]
         # Together: what is known of Charles Gray and Ada Grant says nothing about Charles Grant.
         stranger = not all(any(name <= words for words in texts) for name in names)
-        return Evidence(tuple(hits), route, tuple(sources), max(best, route.score), stranger=stranger)
-
-    def _router(self, user_id: str) -> tuple[Router, dict[str, Manifest]]:
-        import numpy as np
-
-        # New facts change no route: only what is published or retired does.
-        key = self._store.version
-        cached = self._routers.get(user_id)
-        if cached is not None and cached[0] == key:
-            return cached[1], cached[2]
-        manifests = {
-            one.id: one
-            for one in self._store.live(user_id)
-            if one.base.sha256 == self.base.ref.sha256 and one.rank == self._shape.rank
-        }
-        rows: list[RouteRow] = []
-        vectors: list[NDArray[np.float32]] = []
-        for manifest in manifests.values():
-            known = self._store.question_vectors(manifest.id, self._embedder.name)
-            if known is None or len(known) != len(manifest.questions):
-                known = self._embedder.encode([question.question for question in manifest.questions])
-            rows += [RouteRow(question.question, question.fact_id, manifest.id) for question in manifest.questions]
-            vectors += list(known)
-            stored = self._facts.vectors(sorted(manifest.settled_ids))
-            texts = {fact.id: fact.text for fact in self._facts.live(user_id) if fact.id in stored}
-            rows += [RouteRow(text, key_, manifest.id) for key_, text in texts.items()]
-            vectors += [stored[key_] for key_ in texts]
-        matrix = np.stack(vectors) if vectors else np.zeros((0, 1), dtype=np.float32)
-        router = Router(rows, matrix)
-        self._routers[user_id] = (key, router, manifests)
-        return router, manifests
-
-    # -- the slot --------------------------------------------------------------------------------------------------
-
-    def _slot(self, user_id: str, evidence: Evidence) -> Slot | None:
-        """A slot that holds the merged route; None if no module takes part.
-
-        The merged vector is cached and never written again, so any number of answers can use it at the same time.
-        """
-        route = evidence.route.modules
-        if not route:
-            return None
-        key = (user_id, tuple((name, round(weight, 2)) for name, weight in route), self._store.version)
-        with self._lock:
-            if key not in self._merged:
-                vector = self._merge(user_id, route)
-                if vector is None:
-                    return None
-                self._merged[key] = self.base.slot(self._shape, vector)
-                while len(self._merged) > _CACHED:
-                    self._merged.popitem(last=False)
-            self._merged.move_to_end(key)
-            return self._merged[key].at(self._settings.adapter_scale if evidence.facts else 1.0)
-
-    def _merge(self, user_id: str, route: Sequence[tuple[str, float]]) -> torch.Tensor | None:
-        import torch
-
-        loaded = [(self._vector(user_id, name), weight) for name, weight in route]
-        some = [(vector, weight) for vector, weight in loaded if vector is not None]
-        if not some:
-            return None
-        vectors = torch.stack([vector for vector, _ in some])  # (k, n)
-        weights = torch.tensor([weight for _, weight in some])
-        return merge(vectors, weights / weights.sum(), "ties")
-
-    def _loads(self, user_id: str, module_id: str) -> bool:
-        """Whether a module can take part: what cannot be loaded must not count as evidence either."""
-        key = (module_id, self._store.version)
-        with self._lock:
-            if key not in self._whole:
-                self._whole[key] = self._vector(user_id, module_id) is not None
-            return self._whole[key]
-
-    def _vector(self, user_id: str, module_id: str) -> torch.Tensor | None:
-        if module_id not in self._vectors:
-            try:
-                self._vectors[module_id] = self._store.vector(
-                    module_id, user_id=user_id, base_sha256=self.base.ref.sha256, shape=self._shape
-                )
-            except StoreDamaged as error:
-                logger.error("module %s takes no part: %s", module_id, error.reason)
-                self._whole[module_id, self._store.version] = False
-                return None
-            while len(self._vectors) > _CACHED:
-                self._vectors.popitem(last=False)
-        self._vectors.move_to_end(module_id)
-        return self._vectors[module_id]
+        return replace(evidence, stranger=stranger)
 
     # -- the verdict -----------------------------------------------------------------------------------------------
 
-    def _answer(self, text: str, said: Generated, evidence: Evidence, memory_used: bool) -> Answer:
+    def _answer(self, said: _Said, memory_used: bool) -> Answer:
+        evidence, last = said.evidence, said.last
         modules = tuple(ModuleUse(id=name, weight=weight) for name, weight in evidence.route.modules)
-        unknown = memory_used and (is_unknown(text) or not text)
+        unknown = memory_used and (is_unknown(said.text) or not said.text)
         belief = min(1.0, evidence.nearness / 0.6) if memory_used else 1.0
         return Answer(
-            text=text or UNKNOWN,
+            text=said.text or UNKNOWN,
             facts=evidence.facts,
             modules=modules,
-            confidence=0.0 if unknown else round(belief * math.exp(min(0.0, said.mean_logprob)), 4),
+            confidence=0.0 if unknown else round(belief * math.exp(min(0.0, last.mean_logprob)), 4),
             source=_source(unknown, bool(evidence.facts), bool(modules)),
-            prompt_tokens=said.prompt_tokens,
-            completion_tokens=len(said.ids),
+            rule="base" if not memory_used else "not supported" if unknown else said.rule,
+            prompt_tokens=last.prompt_tokens,
+            completion_tokens=len(last.ids),
         )
 
 
@@ -329,43 +253,6 @@ def _source(unknown: bool, facts: bool, modules: bool) -> Source:
     return "facts" if facts else "modules" if modules else "base"
 
 
-def _texts(facts: Sequence[ScoredFact]) -> tuple[str, ...]:
-    """What an answer from these facts may be made of: their texts and their lines in the prompt, without orders in them."""
-    told = (hit.fact.model_copy(update={"text": without_orders(hit.text)}) for hit in facts)
-    return tuple(text for fact in told for text in (fact.text, render_fact(fact)) if fact.text)
-
-
-class _Grounding:
-    """Lets an answer pass as far as its words stand in the facts.
-
-    Nothing is released before the first word that is in a fact and not merely in the question; from the first word that
-    is in neither, the rest waits for the verdict at the end.
-    """
-
-    def __init__(self, sources: Sequence[str], question: str) -> None:
-        self._known = {word for text in sources for word in tokens(text)}
-        self._asked = set(tokens(question))
-        self._sent = 0
-
-    def release(self, text: str) -> str:
-        """More of the text so far that may be shown; the last word waits until it is complete."""
-        cut = max((i for i, letter in enumerate(text) if letter.isspace()), default=0)
-        words = tokens(text[:cut])
-        novel = [word for word in words if word not in self._asked]
-        if not any(word in self._known for word in novel) or any(word not in self._known for word in novel):
-            return ""
-        ready = text[self._sent : cut]
-        self._sent = max(self._sent, cut)
-        return ready
-
-    def finish(self, text: str, nothing_said: bool) -> str:
-        """What is left to show: the rest, nothing, or that the answer is not known."""
-        words = tokens(text)
-        grounded = [word for word in words if word in self._known or word in self._asked]
-        novel = any(word in self._known and word not in self._asked for word in words)
-        # "Porto" may answer "Porto or Lisbon?", but only if a fact says it too.
-        chosen = not set(words) - self._asked and any(word in self._known for word in words)
-        enough = len(grounded) >= _GROUNDED * len(words) and (novel or chosen)
-        if enough and not is_unknown(text):
-            return text[self._sent :]
-        return UNKNOWN if nothing_said else ""
+def _cut(text: str, stop: Sequence[str]) -> str:
+    """The text up to the first stop string."""
+    return text[: min((at for word in stop if word and (at := text.find(word)) >= 0), default=len(text))]

@@ -99,8 +99,8 @@ def ask(
             answer = call.stream(memory.stream(" ".join(question), **options))
             call.note(grounds(answer))
     if call.verbose:
-        for fact in answer.facts:
-            call.note(f"  {fact.score:.2f}  {fact.text}")
+        for line in answer.explain().splitlines():
+            call.note(f"  {line}")
     return UNKNOWN if answer.source == "unknown" else DONE
 
 

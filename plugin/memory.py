@@ -403,11 +403,11 @@ class Memory:
 
     def settled_ids(self, *, user_id: str | None = None) -> frozenset[str]:
         """Ids of the facts that a live module carries and recalled at the gate."""
-        from slowwave.consolidation.night import settled_ids
+        from slowwave.consolidation.plan import settled_ids
 
         self._check_open()
         loaded = self._answerer.base.ref.sha256 if self._answerer is not None else None
-        return settled_ids(self._store, loaded, self.settings.rank, user_id)
+        return settled_ids(self._store, loaded, user_id)
 
     def status(self, fact_id: str) -> Literal["recent", "settled"]:
         """Whether a fact is settled in a module, or recent.

@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slowwave.errors import InvalidInput
 
-__all__ = ["DEFAULT_EMBEDDER", "DEFAULT_MODEL", "Settings", "cache_folder"]
+__all__ = ["DEFAULT_EMBEDDER", "DEFAULT_MODEL", "Combine", "Settings", "cache_folder"]
 
+Combine = Literal["auto", "single", "ties", "panel", "linear", "cat", "dare_linear", "dare_ties"]
+"""The ways in which several modules can answer one question."""
 DEFAULT_MODEL = "smollm2-135m-instruct"
 DEFAULT_EMBEDDER = "all-minilm-l6-v2"
 
@@ -48,7 +50,10 @@ class Settings(BaseModel):
     recall_facts: int = Field(default=3, ge=1, le=64)
     """How many facts stand in the prompt of an answer."""
     max_modules: int = Field(default=3, ge=1, le=3)
-    """The most modules one answer may merge."""
+    """The most modules one answer may ask."""
+    combine: Combine = "auto"
+    """How several modules answer together. "auto" merges by TIES where one clearly leads and lets them answer side by side
+    ("panel", the surest answer wins) where none does; a merge of equals destroys what it merges."""
     max_fact_chars: int = Field(default=2000, ge=16)
     """The longest text `add` accepts, in characters."""
     max_new_tokens: int = Field(default=64, ge=1)

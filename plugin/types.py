@@ -18,6 +18,7 @@ __all__ = [
     "NightReport",
     "Progress",
     "QAPair",
+    "Rule",
     "Scalar",
     "ScoredFact",
     "Source",
@@ -29,6 +30,20 @@ Scalar = str | int | float | bool
 
 Source = Literal["both", "facts", "modules", "base", "unknown"]
 """What an answer rests on."""
+
+Rule = Literal["nothing near", "stranger", "read", "module", "merged", "panel", "base", "not supported"]
+"""What decided an answer."""
+
+_RULES: Mapping[Rule, str] = {
+    "nothing near": "No fact and no module is near the question.",
+    "stranger": "The question names somebody of whom nothing is known.",
+    "read": "Read from the facts in the prompt, without any module.",
+    "module": "Said by the module that the question leads to.",
+    "merged": "Said by several modules, merged by their weights.",
+    "panel": "Several modules answered side by side; this is the surest answer that its module's facts support.",
+    "base": "Said by the base model; the memory was not asked.",
+    "not supported": "What was said does not stand in the facts, or the model itself said that it does not know.",
+}
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, how much is done, how much there is); the library itself never prints."""
@@ -120,11 +135,20 @@ class Answer(Value):
     """Between 0 and 1: the mean token probability, times the belief that the memory knows anything about it."""
     source: Source = "base"
     """What the answer rests on; "unknown" when the memory says that it does not know."""
+    rule: Rule = "base"
+    """What decided it; `explain` says it in words."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
     def __str__(self) -> str:
         return self.text
+
+    def explain(self) -> str:
+        """Why this is the answer, as lines of text: the rule, the facts shown with their scores, the modules with weights."""
+        lines = [_RULES[self.rule]]
+        lines += [f"fact {hit.score:.2f}, {hit.fact.said_at:%d %B %Y}: {hit.text}" for hit in self.facts]
+        lines += [f"module {use.weight:.2f}: {use.id}" for use in self.modules]
+        return "\n".join([*lines, f"confidence {self.confidence:.2f}"])
 
 
 class QAPair(Value):

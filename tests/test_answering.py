@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -14,10 +15,14 @@ from hypothesis import strategies as st
 from slowwave import Memory, Message
 from slowwave.adapters_store.lexical import tokens
 from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
-from slowwave.answering import Request, _Grounding
+from slowwave.adapters_store.router import Route
+from slowwave.answering import Request
 from slowwave.errors import InvalidInput
-from slowwave.model import Encoded, Generated, load_base
+from slowwave.grounding import Grounding
+from slowwave.model import Encoded, Generated, Slot, Stack, load_base
 from slowwave.prompts import UNKNOWN, conversation, is_unknown, render_fact, render_facts
+from slowwave.serving import combination
+from slowwave.settings import Combine
 
 FACT = "I'm allergic to peanuts."
 QUESTION = "What is Ada allergic to?"
@@ -25,7 +30,7 @@ QUESTION = "What is Ada allergic to?"
 
 def say(text: str, sources: tuple[str, ...] = (FACT,), question: str = QUESTION) -> tuple[str, str]:
     """(what was streamed before the end, the whole answer) of a text that is generated word by word."""
-    gate = _Grounding(sources, question)
+    gate = Grounding(sources, question)
     streamed = ""
     words = text.split(" ")
     for count in range(1, len(words) + 1):
@@ -152,8 +157,10 @@ def test_facts_stand_in_the_prompt_in_order_as_quoted_data(told: Memory) -> None
     assert line.count('"') == 2, "a fact cannot leave its quotes"
 
 
-def publish(memory: Memory, name: str, text: str, *questions: tuple[str, str]) -> None:
-    """A module that was taught nothing, but says that it knows a fact of Ada's."""
+def publish(
+    memory: Memory, name: str, text: str, *questions: tuple[str, str], rank: int = 8, size: float = 0.0
+) -> None:
+    """A module of random weights of a size that was taught nothing, but says that it knows a fact of Ada's."""
     base = load_base(memory.settings)
     (fact,) = memory.add(text, user_id="ada")
     manifest = Manifest(
@@ -161,16 +168,17 @@ def publish(memory: Memory, name: str, text: str, *questions: tuple[str, str]) -
         user_id="ada",
         created_at=datetime(2026, 11, 21, tzinfo=UTC),
         base=base.ref,
-        rank=8,
-        alpha=16.0,
+        rank=rank,
+        alpha=2.0 * rank,
         seed=0,
         recipe={},
         facts=(KnownFact(id=fact.id, sha256=text_sha256(text)),),
         questions=tuple(KnownQuestion(fact_id=fact.id, question=asked, answer=said) for asked, said in questions),
         gate={},
     )
-    shape = base.shape(8)
-    memory._store.stage(manifest, torch.zeros(shape.size), shape)
+    shape = base.shape(rank)
+    vector = torch.randn(shape.size, generator=torch.Generator().manual_seed(rank)) * size
+    memory._store.stage(manifest, vector, shape)
     memory._store.publish([name])
 
 
@@ -211,6 +219,137 @@ def test_the_reader_goes_first(
         assert (pieces, said.answer.text, said.answer.source) == (answer, answer, source)
         assert bool(said.answer.modules) == (source == "both")
         assert spoken == (["reader"] if source == "facts" else ["reader", "module"] if reader else ["module"])
+
+
+PETS = "What is my boat and my goat called?"
+
+
+@pytest.fixture
+def two_modules(tmp_path: Path, tiny_model: Path) -> Iterator[Memory]:
+    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
+        publish(memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "Meringue"))
+        publish(memory, "m-goat", "My goat is called Nimbus.", ("What is my goat called?", "Nimbus"))
+        yield memory
+
+
+@pytest.mark.parametrize(
+    ("says", "winner", "answer"),
+    [
+        ((("Meringue", -0.5), ("Nimbus", -0.1)), "m-goat", "Nimbus"),  # the surest one
+        ((("Meringue", -0.2), ("Nimbus", -0.2)), "heaviest", None),
+        ((("Meringue", -0.5), ("Quasar", -0.1)), "m-boat", "Meringue"),  # sure of what its module does not know
+        ((("Nimbus", -0.1), ("I don't know.", -0.1)), "", UNKNOWN),  # one module's words are no evidence for another
+    ],
+)
+def test_the_surest_of_a_panel_answers(
+    two_modules: Memory,
+    monkeypatch: pytest.MonkeyPatch,
+    says: tuple[tuple[str, float], ...],
+    winner: str,
+    answer: str | None,
+) -> None:
+    answerer = two_modules._answering()
+    route = answerer._gather(Request(PETS, "ada", use_facts=False)).route
+    spoken = dict(zip(("m-boat", "m-goat"), says, strict=True))
+
+    def generate(prompts: list[Encoded], limit: int, stack: Stack) -> list[Generated]:
+        assert isinstance(stack, Stack)
+        assert len(prompts) == len(stack.rows) == len(route.modules) == 2
+        return [
+            Generated(text=spoken[name][0], ids=[1], logprobs=[spoken[name][1]], finished=True)
+            for name, _ in route.modules
+        ]
+
+    monkeypatch.setattr(answerer.base, "generate", generate)
+    said = two_modules.ask(PETS, user_id="ada", use_facts=False)
+    if winner == "heaviest":
+        assert [use.id for use in said.modules] == [route.modules[0][0]]
+    else:
+        assert said.text == answer
+        assert said.rule == ("panel" if winner else "not supported")
+        assert not winner or [(use.id, use.weight) for use in said.modules] == [(winner, 1.0)]
+
+
+def ways(memory: Memory, monkeypatch: pytest.MonkeyPatch, **options: float) -> tuple[list[str], int]:
+    """The merge methods and panels of one answer from two modules, and how many modules it names."""
+    serving = memory._answering()._serving
+    slot, stack = serving.slot, serving.stack
+    taken: list[str] = []
+
+    def merged(user_id: str, route: Route, method: str, strength: float) -> Slot | None:
+        taken.append(method)
+        return slot(user_id, route, method, strength)
+
+    def panel(user_id: str, route: Route, strength: float) -> Stack | None:
+        taken.append("panel")
+        return stack(user_id, route, strength)
+
+    monkeypatch.setattr(serving, "slot", merged)
+    monkeypatch.setattr(serving, "stack", panel)
+    said = memory.ask(PETS, user_id="ada", use_facts=False, max_tokens=4, **options)  # type: ignore[arg-type]
+    assert sum(use.weight for use in said.modules) == pytest.approx(1.0)
+    return taken, len(said.modules)
+
+
+@pytest.mark.parametrize("combine", get_args(Combine))
+def test_modules_are_combined_as_the_setting_says(
+    two_modules: Memory, monkeypatch: pytest.MonkeyPatch, combine: Combine
+) -> None:
+    two_modules.settings = two_modules.settings.model_copy(update={"combine": combine})
+    way = "panel" if combine == "auto" else combine
+    assert ways(two_modules, monkeypatch) == ([way], 1 if way in {"panel", "single"} else 2)
+
+
+def test_modules_of_different_ranks_answer_together(tmp_path: Path, tiny_model: Path) -> None:
+    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256", rank=2) as memory:
+        publish(
+            memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "Meringue"), rank=4, size=0.1
+        )
+        publish(memory, "m-goat", "My goat is called Nimbus.", ("What is my goat called?", "Nimbus"), rank=6, size=0.1)
+        base, serving = memory._answering().base, memory._answering()._serving
+        route = memory._answering()._gather(Request(PETS, "ada", use_facts=False)).route
+        shape = base.shape(6)
+        parts = {
+            name: memory._store.vector(name, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
+            for name in ("m-boat", "m-goat")
+        }
+        slot = serving.slot("ada", route, "linear", 1.0)
+        assert slot is not None
+        assert slot.shape == shape
+        torch.testing.assert_close(slot.vector, sum(parts[name] * weight for name, weight in route.modules))
+        stack = serving.stack("ada", route, 1.0)
+        assert stack is not None
+        torch.testing.assert_close(stack.vectors, torch.stack([parts[name] for name, _ in route.modules]))
+
+
+def test_a_panel_that_cannot_be_compared_is_merged(two_modules: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn tokens say nothing about how sure a module is."""
+    taken, modules = ways(two_modules, monkeypatch, temperature=0.7)
+    assert (taken[-1], modules) == ("ties", 2)
+
+
+@pytest.mark.parametrize(
+    ("weights", "wanted", "way"),
+    [
+        ((1.0,), "panel", "single"),
+        ((0.7, 0.3), "auto", "ties"),
+        ((0.69, 0.31), "auto", "panel"),
+        ((0.4, 0.3, 0.3), "auto", "panel"),
+        ((0.9, 0.1), "linear", "linear"),
+    ],
+)
+def test_a_merge_needs_a_leader(weights: tuple[float, ...], wanted: str, way: str) -> None:
+    route = Route(tuple((f"m-{number}", weight) for number, weight in enumerate(weights)))
+    assert combination(route, wanted) == way
+
+
+def test_an_answer_explains_itself(told: Memory) -> None:
+    near = told.ask(QUESTION, user_id="ada", max_tokens=8)
+    lines = near.explain().splitlines()
+    assert any(FACT in line and f"{near.facts[0].score:.2f}" in line for line in lines)
+    assert lines[-1] == f"confidence {near.confidence:.2f}"
+    assert "near the question" in told.ask("Who won the chess tournament?", user_id="ada").explain()
+    assert told.ask("Who won?", user_id="ada", use_facts=False, use_modules=False, max_tokens=2).rule == "base"
 
 
 def test_a_damaged_module_is_no_evidence(tmp_path: Path, tiny_model: Path) -> None:

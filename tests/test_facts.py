@@ -161,7 +161,8 @@ def test_memory_written_into_an_index_file_by_chance_is_blanked(memory: Memory) 
     size = index.stat().st_size
     index.write_bytes((b"xylophonequark" * size)[:size])
     memory.delete(gone.id)
-    assert set(index.read_bytes()) == {0} and index.stat().st_size == size
+    assert set(index.read_bytes()) == {0}
+    assert index.stat().st_size == size
     memory.close()
     with Memory(memory.folder, embedder="hash:256") as again:
         again.add("I live in Porto.", user_id="ada")

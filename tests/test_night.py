@@ -22,9 +22,12 @@ from slowwave import Fact, Memory, NightReport
 from slowwave.consolidation import night
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.lessons import write_lesson
+from slowwave.consolidation.plan import settled_ids
 from slowwave.consolidation.rows import Lesson
+from slowwave.consolidation.train import Recipe, Trained
 from slowwave.consolidation.writers import as_writer
-from slowwave.errors import InvalidInput, MemoryClosed, NightRunning, WriterFailed
+from slowwave.errors import BaseMismatch, InvalidInput, MemoryClosed, NightRunning, WriterFailed
+from slowwave.model import BaseModel
 from slowwave.slot import attached
 from slowwave.types import Progress
 
@@ -78,14 +81,33 @@ def test_settled_facts_are_answered_from_weights_alone(rested: tuple[Memory, Nig
             assert memory.ask(question, user_id="ben").source == "unknown", "a module answers nobody else"
 
 
-def test_another_rank_learns_anew(rested: tuple[Memory, NightReport]) -> None:
-    """A module of another rank takes no part in answers, so its facts count as recent."""
-    from slowwave.consolidation.night import settled_ids
-
+def test_what_is_settled_is_settled_for_its_base_model(rested: tuple[Memory, NightReport]) -> None:
     memory, report = rested
     sha = memory._store.live()[0].base.sha256
-    assert len(settled_ids(memory._store, sha, rank=8)) == report.settled
-    assert settled_ids(memory._store, sha, rank=4) == settled_ids(memory._store, "other", rank=8) == frozenset()
+    assert len(settled_ids(memory._store, sha)) == report.settled
+    assert settled_ids(memory._store, "other") == frozenset()
+
+
+def test_a_module_of_a_lower_rank_says_the_same_in_a_larger_slot(rested: tuple[Memory, NightReport]) -> None:
+    from slowwave.model import load_base
+
+    memory, _ = rested
+    (module,) = memory.modules()
+    base = load_base(memory.settings)
+    row = base.encode([{"role": "user", "content": "Question: Where do I live?"}], "Porto")
+    said: list[torch.Tensor] = []
+    for rank in (8, 12):
+        shape = base.shape(rank)
+        vector = memory._store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
+        assert vector.shape == (shape.size,)
+        with torch.no_grad():
+            said += base.answer_logprobs([row], base.slot(shape, vector))
+    torch.testing.assert_close(said[0], said[1], atol=1e-5, rtol=1e-5)
+    with torch.no_grad():
+        (plain,) = base.answer_logprobs([row])
+    assert not torch.allclose(said[0], plain, atol=1e-2), "the module changes nothing"
+    with pytest.raises(BaseMismatch):
+        memory._store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=base.shape(4))
 
 
 def test_the_second_night_has_nothing_to_do(rested: tuple[Memory, NightReport]) -> None:
@@ -293,6 +315,29 @@ def test_a_fact_that_fails_three_nights_is_left_to_retrieval(
         assert set(json.loads((tmp_path / "attempts.json").read_text())["nights"]) == {facts[1].id}
     with open_memory(tmp_path, tiny_model, rank=4) as memory:
         assert [one.status for one in memory.consolidate().facts] == ["failed"], "another rank tries again"
+
+
+def test_a_fact_that_failed_is_tried_with_more_wordings_then_alone_in_a_larger_module(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[tuple[int, int, int]] = []
+    train = night.train
+
+    def watched(base: BaseModel, lesson: Lesson, recipe: Recipe, *rest: object) -> Trained:
+        wordings = max(len(lesson.trained[fact.id]) for fact in lesson.facts)
+        trained.append((len(lesson.facts), recipe.rank, wordings))
+        return train(base, lesson, replace(recipe, epochs=1), *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(night, "train", watched)
+    refuse_all(monkeypatch)
+    with open_memory(tmp_path, tiny_model) as memory:
+        memory.add_many(FACTS[:2], user_id="ada", said_at=DAY)
+        for _ in range(3):
+            memory.consolidate()
+    (first, second, *third) = trained
+    assert first[:2] == second[:2] == (2, 8)
+    assert second[2] > first[2], "more wordings"
+    assert [one[:2] for one in third] == [(1, 16), (1, 16)], "alone, with more rank"
 
 
 def test_what_cannot_be_asked_about_is_left_to_retrieval_as_well(tmp_path: Path, tiny_model: Path) -> None:

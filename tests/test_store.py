@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import BaseRef, KnownFact, KnownQuestion, Manifest, text_sha256
 from slowwave.adapters_store.shape import SlotShape, Target, frozen_a
 from slowwave.adapters_store.store import AdapterStore
-from slowwave.errors import BaseMismatch, OwnerMismatch, StoreDamaged
+from slowwave.errors import BaseMismatch, InvalidInput, OwnerMismatch, StoreDamaged
 
 SHAPE = SlotShape((Target("model.layers.0.mlp.up_proj", 6, 4), Target("model.layers.0.mlp.down_proj", 4, 6)), 2, 4.0)
 
@@ -52,6 +53,15 @@ def store(tmp_path: Path) -> AdapterStore:
 def put(store: AdapterStore, name: str = "m-1", user: str = "ada") -> None:
     store.stage(manifest(name, user), vector(), SHAPE, np.ones((1, 3), dtype=np.float32), "hash:3")
     store.publish([name])
+
+
+@pytest.mark.parametrize("change", [{"own_a": True}, {"dora": True}])
+def test_what_does_not_fit_a_slot_is_refused_before_anything_is_written(
+    store: AdapterStore, tmp_path: Path, change: dict[str, bool]
+) -> None:
+    with pytest.raises(InvalidInput, match="As or magnitudes"):
+        store.stage(manifest(), torch.zeros(replace(SHAPE, **change).size), replace(SHAPE, **change))
+    assert list(tmp_path.rglob("*.safetensors")) == []
 
 
 def test_what_is_published_is_loaded_bit_for_bit(store: AdapterStore, tmp_path: Path) -> None:

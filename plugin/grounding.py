@@ -1,0 +1,88 @@
+"""What an answer may be made of: words that stand in the facts it was shown, or in what its modules are known to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from slowwave.adapters_store.lexical import tokens
+from slowwave.adapters_store.router import Route
+from slowwave.prompts import UNKNOWN, is_unknown, render_fact
+from slowwave.quarantine import without_orders
+from slowwave.types import ScoredFact
+
+__all__ = ["Evidence", "Grounding", "fact_texts"]
+
+_GROUNDED = 0.7
+"""The share of an answer's words that must stand in facts or in the question."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the memory has to say about a question, before any text is generated."""
+
+    facts: tuple[ScoredFact, ...] = ()
+    route: Route = field(default_factory=Route)
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What each module is known to answer, by module id."""
+    nearness: float = 0.0
+    """Of the nearest fact or question, 0..1."""
+    stranger: bool = False
+    """Whether the question names somebody by a full name that stands in no text of the evidence."""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything near the question."""
+        return bool(self.facts or self.route.modules) and not self.stranger
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Texts that an answer may be made of: the facts, and the answers of the route's modules."""
+        known = (answer for name, _ in self.route.modules for answer in self.answers.get(name, ()))
+        return (*fact_texts(self.facts), *known)
+
+    def through(self, *module_ids: str) -> Evidence:
+        """The same evidence with these modules alone, or with none."""
+        return replace(self, route=self.route.among(module_ids) if module_ids else Route())
+
+
+def fact_texts(facts: Sequence[ScoredFact]) -> tuple[str, ...]:
+    """What an answer from these facts may be made of: their texts and their lines in the prompt, without orders in them."""
+    told = (hit.fact.model_copy(update={"text": without_orders(hit.text)}) for hit in facts)
+    return tuple(text for fact in told for text in (fact.text, render_fact(fact)) if fact.text)
+
+
+class Grounding:
+    """Lets an answer pass as far as its words stand in the evidence.
+
+    Nothing is released before the first word that is in a fact and not merely in the question; from the first word that
+    is in neither, the rest waits for the verdict at the end.
+    """
+
+    def __init__(self, sources: Sequence[str], question: str) -> None:
+        self._known = {word for text in sources for word in tokens(text)}
+        self._asked = set(tokens(question))
+        self._sent = 0
+
+    def release(self, text: str) -> str:
+        """More of the text so far that may be shown; the last word waits until it is complete."""
+        cut = max((i for i, letter in enumerate(text) if letter.isspace()), default=0)
+        words = tokens(text[:cut])
+        novel = [word for word in words if word not in self._asked]
+        if not any(word in self._known for word in novel) or any(word not in self._known for word in novel):
+            return ""
+        ready = text[self._sent : cut]
+        self._sent = max(self._sent, cut)
+        return ready
+
+    def finish(self, text: str, nothing_said: bool) -> str:
+        """What is left to show: the rest, nothing, or that the answer is not known."""
+        words = tokens(text)
+        grounded = [word for word in words if word in self._known or word in self._asked]
+        novel = any(word in self._known and word not in self._asked for word in words)
+        # "Porto" may answer "Porto or Lisbon?", but only if a fact says it too.
+        chosen = not set(words) - self._asked and any(word in self._known for word in words)
+        enough = len(grounded) >= _GROUNDED * len(words) and (novel or chosen)
+        if enough and not is_unknown(text):
+            return text[self._sent :]
+        return UNKNOWN if nothing_said else ""

@@ -48,6 +48,7 @@ __all__ = [
     "load",
     "parse",
     "ratio",
+    "remembered",
     "run",
     "run_seeds",
     "show",
@@ -330,13 +331,50 @@ def _device_name(device: str | None) -> str:
     return "mps" if wanted in {"auto", "mps"} and torch.backends.mps.is_available() else "cpu"
 
 
+def settings_of(options: Options) -> dict[str, Any]:
+    """What a record says that it was run with."""
+    return {
+        "data": "generated" if options.data is None else "public",
+        "quick": options.quick,
+        "model": options.model or "default",
+        "device": options.device or "auto",
+        **options.flags,
+    }
+
+
+def remembered(options: Options, part: str, compute: Callable[[], Figures]) -> dict[str, float]:
+    """Figures of a part of a run, kept beside the record until it is whole: a run that was stopped goes on from there.
+
+    What was computed with another commit, other settings or other versions is computed anew, and so is everything in a
+    checkout with changes that are not committed.
+    """
+    key = {"commit": commit(), "settings": settings_of(options), "versions": versions()}
+    path = options.beside(f".{part}.part.json")
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        kept = {}
+    if kept.get("key") == key and not str(key["commit"]).endswith("+dirty"):
+        return {str(name): float(value) for name, value in kept["figures"].items()}
+    figures = dict(compute())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"key": key, "figures": figures}, indent=2) + "\n", encoding="utf-8")
+    return figures
+
+
+def forget(options: Options) -> None:
+    """Delete the parts of a run whose record is whole."""
+    for path in options.out.parent.glob(f"{options.beside('').name}.*.part.json"):
+        path.unlink()
+
+
 def run_seeds(
     options: Options, measure: Callable[[Options, int], Figures], *, targets: Mapping[str, Target] | None = None
 ) -> Result:
-    """Measure once per seed and gather the record."""
+    """Measure once per seed and gather the record; seeds that an earlier run of the same finished are not measured again."""
     started, clock = datetime.now(UTC), time.perf_counter()
     seeds = range(options.seeds)
-    spread = summarise([measure(options, seed) for seed in seeds])
+    spread = summarise([remembered(options, f"seed{seed}", lambda seed=seed: measure(options, seed)) for seed in seeds])
     return Result(
         benchmark=options.benchmark,
         figures={name: figure.mean for name, figure in spread.items()},
@@ -346,13 +384,7 @@ def run_seeds(
         versions=versions(),
         commit=commit(),
         machine=machine(options.device),
-        settings={
-            "data": "generated" if options.data is None else "public",
-            "quick": options.quick,
-            "model": options.model or "default",
-            "device": options.device or "auto",
-            **options.flags,
-        },
+        settings=settings_of(options),
         started_at=started.isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - clock, 3),
     )
@@ -408,6 +440,7 @@ def run(
         print(problem, file=sys.stderr)
         return 2
     result.save(options.out)
+    forget(options)
     show(result, Console(), targets=targets)
     print(f"record: {options.out}")
     return 0

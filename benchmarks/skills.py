@@ -13,8 +13,8 @@ Writer: statements of WikiDYK, zsRE and MemoryBank. "built_in" is what a night u
 supported and lead back to their answer, and how many are left for a fact. All pairs are written beside the record, as
 .pairs.jsonl, for a person to judge: no figure here says whether a question that leads back is one that anybody would ask.
 
-Seed 0 takes the skills as shipped; other seeds train their own first (a run that was stopped goes on), the writer skill on
-the shipped reader.
+Seed 0 takes the skills as shipped; other seeds train their own first, the writer skill on the shipped reader. A run that was
+stopped goes on: a training from its last checkpoint, the rest from the last seed that was finished.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks.conversations import contains
-from benchmarks.harness import Dataset, Figures, Flag, Options, Target, load, run, watch
+from benchmarks.harness import Dataset, Figures, Flag, Options, Target, load, remembered, run, watch
 from benchmarks.phonebook import UNSEEN
 from slowwave.prompts import conversation, dated, is_unknown, render_facts
 from slowwave.types import Fact, QAPair
@@ -251,12 +251,12 @@ def _exam(base: BaseModel, slot: Slot | None, count: int, seed: int, label: str)
 
 def _checked(exercise: Exercise, said: str) -> str:
     """What a memory lets through of an answer: nothing that is made of the words of an order."""
-    from slowwave.answering import _Grounding
+    from slowwave.grounding import Grounding
     from slowwave.quarantine import without_orders
 
     *lines, question = exercise.messages[-1]["content"].splitlines()
     told = [without_orders(line.partition('"')[2].removesuffix('"')) for line in lines]
-    return _Grounding(told, question).finish(said, nothing_said=True)
+    return Grounding(told, question).finish(said, nothing_said=True)
 
 
 def _knowledge(base: BaseModel, slot: Slot | None, items: Sequence[Item], label: str) -> Figures:
@@ -339,7 +339,7 @@ def measure(options: Options, seed: int) -> Figures:
     plain = load_base(settings, plain=True)
     reading: list[Any] = []
     pairs: list[Any] = []
-    figures = dict(_plain_figures(setup))
+    figures = remembered(options, "plain", lambda: _plain_figures(setup))
     found = find_skill("reader", plain.ref.sha256) if seed == 0 else None
     with watch() as progress:
         if found is not None and found.needed:
@@ -353,7 +353,7 @@ def measure(options: Options, seed: int) -> Figures:
         figures |= _knowledge(plain, slot, _popqa(setup), "reader")
         figures |= {f"harm.reader.{name}": loss for name, loss in harm(plain, slot).items()}
         if setup.pairs:
-            figures |= _built_in_figures(setup)
+            figures |= remembered(options, "built_in", lambda: _built_in_figures(setup))
         if setup.pairs and setup.skill:
             base = load_base(settings)
             shipped = find_skill("writer", base.ref.sha256) if seed == 0 else None

@@ -182,6 +182,41 @@ class TestRun:
         assert "never" in shown
         assert not list(tmp_path.rglob("*.part"))
 
+    def test_a_run_that_was_stopped_measures_only_the_seeds_that_are_missing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        measured: list[int] = []
+        at = ["one"]
+        monkeypatch.setattr(harness, "commit", lambda: at[0])
+        argv = ["--seeds", "3", "--out", str(tmp_path / "it.json")]
+
+        def measure(options: Options, seed: int) -> dict[str, float]:
+            measured.append(seed)
+            if seed == 2 and len(measured) == 3:
+                raise KeyboardInterrupt
+            return {"figure": float(seed)}
+
+        with pytest.raises(KeyboardInterrupt):
+            harness.run("it", "doc", measure, argv=argv)
+        assert harness.run("it", "doc", measure, argv=argv) == 0
+        assert measured == [0, 1, 2, 2]
+        assert json.loads((tmp_path / "it.json").read_text())["figures"] == {"figure": 1.0}
+        assert [path.name for path in tmp_path.iterdir()] == ["it.json"], "the parts are gone when the record is whole"
+
+    @pytest.mark.parametrize(
+        ("before", "after", "again"), [("one", "one", 1), ("one", "two", 2), ("a+dirty", "a+dirty", 2)]
+    )
+    def test_what_another_commit_measured_is_measured_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, again: int
+    ) -> None:
+        options = harness.parse("it", "doc", ["--out", str(tmp_path / "it.json")])
+        calls: list[str] = []
+        for now in (before, after):
+            monkeypatch.setattr(harness, "commit", lambda now=now: now)
+            found = harness.remembered(options, "part", lambda now=now: calls.append(now) or {"figure": 1.0})  # type: ignore[func-returns-value]
+            assert found == {"figure": 1.0}
+        assert len(calls) == again
+
     def test_missing_data_end_with_a_sentence_and_status_2(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -345,8 +346,8 @@ def settings_of(options: Options) -> dict[str, Any]:
 def remembered(options: Options, part: str, compute: Callable[[], Figures]) -> dict[str, float]:
     """Figures of a part of a run, kept beside the record until it is whole: a run that was stopped goes on from there.
 
-    What was computed with another commit, other settings or other versions is computed anew, and so is everything in a
-    checkout with changes that are not committed.
+    What was computed with another commit, other settings or other versions is computed anew, and so is everything outside
+    a checkout or in one with changes that are not committed.
     """
     key = {"commit": commit(), "settings": settings_of(options), "versions": versions()}
     path = options.beside(f".{part}.part.json")
@@ -354,7 +355,7 @@ def remembered(options: Options, part: str, compute: Callable[[], Figures]) -> d
         kept = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         kept = {}
-    if kept.get("key") == key and not str(key["commit"]).endswith("+dirty"):
+    if kept.get("key") == key and not str(key["commit"]).endswith(("+dirty", "unknown")):
         return {str(name): float(value) for name, value in kept["figures"].items()}
     figures = dict(compute())
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -374,7 +375,7 @@ def run_seeds(
     """Measure once per seed and gather the record; seeds that an earlier run of the same finished are not measured again."""
     started, clock = datetime.now(UTC), time.perf_counter()
     seeds = range(options.seeds)
-    spread = summarise([remembered(options, f"seed{seed}", lambda seed=seed: measure(options, seed)) for seed in seeds])
+    spread = summarise([remembered(options, f"seed{seed}", partial(measure, options, seed)) for seed in seeds])
     return Result(
         benchmark=options.benchmark,
         figures={name: figure.mean for name, figure in spread.items()},

@@ -47,6 +47,8 @@ TARGETS = {
     "parts.share_cached": Target(most=0.05),
 }
 _K = 3
+"""Modules in a merge or a panel: as many as an answer asks at most."""
+_OFTEN = 5
 
 
 def measure(options: Options, seed: int) -> Figures:
@@ -80,16 +82,27 @@ def _merging(base: BaseModel, options: Options, seed: int) -> dict[str, float]:
     def ours() -> None:
         merge(vectors, weights, "ties", out=out)
 
+    def fresh() -> None:
+        merge(vectors, weights, "ties")
+
     rounds = options.whole("rounds")
-    stacked = ratio(
-        lambda: [merge(vectors, weights, "ties") for _ in range(5)], lambda: [ours() for _ in range(5)], rounds=rounds
-    )
-    figures = {"merge.ms": stacked.b * 200, "merge.into_a_slot": stacked.ratio}
+    stacked = ratio(_often(fresh), _often(ours), rounds=rounds)
+    figures = {"merge.ms": stacked.b * 1000 / _OFTEN, "merge.into_a_slot": stacked.ratio}
     if options.whole("peft"):
         theirs = _peft(base, vectors, weights)
         found = ratio(theirs, ours, rounds=max(3, rounds // 2))
         figures |= {"merge.peft_ms": found.a * 1000, "merge.faster_than_peft": found.ratio}
     return figures
+
+
+def _often(work: Callable[[], None]) -> Callable[[], None]:
+    """The same several times over: once is too short to be timed."""
+
+    def repeated() -> None:
+        for _ in range(_OFTEN):
+            work()
+
+    return repeated
 
 
 def _peft(base: BaseModel, vectors: torch.Tensor, weights: torch.Tensor) -> Callable[[], None]:
@@ -184,9 +197,9 @@ def _taken_apart(memory: Memory, options: Options, seed: int) -> dict[str, float
     base, serving = answerer.base, answerer._serving
     spent: dict[str, list[float]] = {}
 
-    def timed(part: str, work: Callable[[], Any]) -> Any:
+    def timed(part: str, work: Callable[..., Any], *given: Any) -> Any:
         began = time.perf_counter()
-        found = work()
+        found = work(*given)
         spent.setdefault(part, []).append((time.perf_counter() - began) * 1000)
         return found
 
@@ -194,22 +207,22 @@ def _taken_apart(memory: Memory, options: Options, seed: int) -> dict[str, float
     router, _ = serving.router("ada")
     for number, one in enumerate(random.Random(seed).choices(book, k=asked)):
         question = f"What is {one.name}'s phone number?"
-        vector = timed("embed", lambda question=question: answerer._embedder.encode([question])[0])
+        vector = timed("embed", answerer._embedder.encode, [question])[0]
         began = time.perf_counter()
         hits, _ = answerer._recall.search(question, "ada", 3)
         spent.setdefault("recall", []).append((time.perf_counter() - began) * 1000 - spent["embed"][-1])
-        route = timed("route", lambda question=question, vector=vector: router.route(question, vector, 3))
+        route = timed("route", router.route, question, vector, 3)
         # A merge of two modules whatever the route is: a sure one needs no merge at all.
         names = [name for name, _ in route.modules][:1] or ["m-000"]
         other = f"m-{(int(names[0][2:]) + 1 + number) % modules:03d}"
         pair = type(route)(((names[0], 0.8), (other if other != names[0] else "m-000", 0.2)))
         serving._merged.clear()
-        slot = timed("merge", lambda pair=pair: serving.slot("ada", pair, "ties", 1.0))
-        timed("cached", lambda pair=pair: serving.slot("ada", pair, "ties", 1.0))
+        slot = timed("merge", serving.slot, "ada", pair, "ties", 1.0)
+        timed("cached", serving.slot, "ada", pair, "ties", 1.0)
         shown = render_facts(hit.fact for hit in hits)
         prompt = base.encode(conversation(question, shown))
-        timed("prefill", lambda prompt=prompt, slot=slot: _decode(base, [prompt], 1, slot))
-        timed("answer", lambda prompt=prompt, slot=slot: _decode(base, [prompt], 12, slot))
+        timed("prefill", _decode, base, [prompt], 1, slot)
+        timed("answer", _decode, base, [prompt], 12, slot)
     figures = {f"parts.{name}_ms": statistics.median(values) for name, values in spent.items()}
     figures["parts.decode_ms"] = figures["parts.answer_ms"] - figures["parts.prefill_ms"]
     whole = figures["parts.embed_ms"] + figures["parts.recall_ms"] + figures["parts.answer_ms"]

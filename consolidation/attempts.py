@@ -15,6 +15,7 @@ __all__ = ["Attempts"]
 
 logger = logging.getLogger(__name__)
 
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from slowwave.consolidation.gate import normalise
 from slowwave.consolidation.joined import joined
 from slowwave.consolidation.rows import Lesson
-from slowwave.consolidation.writers import NamedWriter, split_heldout, write
+from slowwave.consolidation.writers import NamedWriter, split_heldout, write_all
 from slowwave.quarantine import without_orders
 from slowwave.types import Fact, FactReport, Progress, QAPair, no_progress
 
@@ -15,6 +15,8 @@ __all__ = ["unwritten", "write_lesson"]
 
 _HELD_OUT = 2
 """Phrasings of an answer that the gate asks and training never sees."""
+_AT_ONCE = 8
+"""Facts that a writer is asked about at once."""
 
 
 def write_lesson(
@@ -26,13 +28,15 @@ def write_lesson(
     """
     owner: dict[str, Fact] = {}
     written: dict[str, list[QAPair]] = {}
-    for number, fact in enumerate(facts):
-        progress("questions", number, len(facts))
-        written[fact.id] = write(fact, writer)
-        for pair in written[fact.id]:
-            asked = normalise(pair.question)
-            if asked not in owner or owner[asked].said_at <= fact.said_at:
-                owner[asked] = fact
+    for start in range(0, len(facts), _AT_ONCE):
+        progress("questions", start, len(facts))
+        some = facts[start : start + _AT_ONCE]
+        for fact, pairs in zip(some, write_all(some, writer), strict=True):
+            written[fact.id] = pairs
+            for pair in pairs:
+                asked = normalise(pair.question)
+                if asked not in owner or owner[asked].said_at <= fact.said_at:
+                    owner[asked] = fact
     progress("questions", len(facts), len(facts))
     trained: dict[str, tuple[QAPair, ...]] = {}
     heldout: dict[str, tuple[QAPair, ...]] = {}

@@ -34,7 +34,7 @@ from slowwave.errors import FactNotFound
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
 from slowwave.settings import Settings
-from slowwave.types import Fact, FactReport, ModuleReport, NightReport, Progress, labelled, no_progress
+from slowwave.types import Fact, FactReport, ModuleReport, NightReport, Progress, WriterCost, labelled, no_progress
 
 __all__ = ["Night"]
 
@@ -74,6 +74,7 @@ class Night:
             WriterFailed: the question writer raised; what was done before is kept.
         """
         recipe = recipe_for(self.settings, self.base.hidden_size)
+        before = self.writer.spent
         journal = Journal(self.layout.night)
         key = self._key(recipe, user_id)
         plan = journal.plan(key)
@@ -98,6 +99,7 @@ class Night:
             started_at=plan.started_at,
             resumed=resumed,
             seconds={name: round(value, 3) for name, value in self._seconds.items()},
+            writing=_cost(before, self.writer.spent),
             modules=modules,
             facts=facts,
         )
@@ -345,6 +347,16 @@ class Night:
             yield
         finally:
             self._seconds[phase] = self._seconds.get(phase, 0.0) + time.perf_counter() - began
+
+
+def _cost(before: WriterCost, after: WriterCost) -> WriterCost:
+    """What a writer was asked between two counts."""
+    return WriterCost(
+        writer=after.writer,
+        calls=after.calls - before.calls,
+        prompt_tokens=after.prompt_tokens - before.prompt_tokens,
+        reply_tokens=after.reply_tokens - before.reply_tokens,
+    )
 
 
 def _lost(part: PlannedGroup, verdict: Verdict) -> int:

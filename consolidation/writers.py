@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,11 +18,13 @@ from slowwave.consolidation.rules import PHRASINGS, RuleWriter, question_key, su
 from slowwave.errors import InvalidInput, WriterFailed
 from slowwave.prompts import dated, display_name, render_date
 from slowwave.quarantine import without_orders
-from slowwave.types import Fact, QAPair
+from slowwave.replies import LanguageModel, asking, called, json_rows
+from slowwave.types import Fact, QAPair, WriterCost
 
-__all__ = ["NamedWriter", "Writer", "as_writer", "split_heldout", "supported", "write"]
+__all__ = ["NamedWriter", "Writer", "as_writer", "split_heldout", "supported", "write", "write_all"]
 
 _RETRIES = 2
+_AGAIN = "\n\nYour last reply was not a JSON list. Reply with the JSON list only."
 _PAIRS: TypeAdapter[list[QAPair]] = TypeAdapter(list[QAPair])
 _PROMPT = """Write questions that the statement below answers.
 
@@ -71,6 +72,22 @@ class NamedWriter:
         except Exception as error:  # a user's code or a remote model: whatever it raises, the night goes on
             raise WriterFailed(self.name, _reason(error)) from error
 
+    def many(self, facts: Sequence[Fact]) -> list[list[QAPair]]:
+        """The pairs of several facts, asked for side by side where the source can; raises WriterFailed."""
+        if isinstance(self.source, _ModelWriter):
+            return self.source.many(facts)
+        return [self(fact) for fact in facts]
+
+    @property
+    def spent(self) -> WriterCost:
+        """What a language model was asked so far, for this writer and for the harder tries of it."""
+        model = self.source.model if isinstance(self.source, _ModelWriter) else None
+        if model is None:
+            return WriterCost(writer=self.name)
+        return WriterCost(
+            writer=self.name, calls=model.calls, prompt_tokens=model.prompt_tokens, reply_tokens=model.reply_tokens
+        )
+
 
 def _reason(error: Exception) -> str:
     """The kind of an error; its message may quote a fact, which must not reach a log."""
@@ -92,67 +109,58 @@ def _validated(pairs: Iterable[Any]) -> list[QAPair]:
 
 
 def _parse(reply: str) -> list[QAPair]:
-    """The JSON list in a reply; fences, reasoning and talk around it are ignored. Raises ValueError."""
-    reply = re.sub(r"<think>.*?</think>", "", reply, flags=re.S)
-    decoder = json.JSONDecoder()
-    for opening in re.finditer(r"[\[{]", reply):
-        try:
-            value, _ = decoder.raw_decode(reply, opening.start())
-        except json.JSONDecodeError:
-            continue
-        if isinstance(value, dict):
-            lists = [inner for inner in value.values() if isinstance(inner, list)]
-            value = lists[0] if lists else None
-        if isinstance(value, list) and value and all(isinstance(row, dict | list) for row in value):
-            plain = [
-                {key.lower(): row[key] for key in row if key.lower() in {"question", "answer"}}
-                if isinstance(row, dict)
-                else row
-                for row in value
-            ]
-            return _validated(plain)
-    raise ValueError("no JSON list of question-answer pairs")
+    """The pairs in the JSON list of a reply. Raises ValueError."""
+    rows = [
+        {key.lower(): row[key] for key in row if key.lower() in {"question", "answer"}}
+        if isinstance(row, dict)
+        else row
+        for row in json_rows(reply)
+    ]
+    if not rows:
+        raise ValueError("no question-answer pairs")
+    return _validated(rows)
 
 
 @dataclass(frozen=True)
 class _ModelWriter:
-    """Asks a language model, up to three times, for the pairs of one fact."""
+    """Asks a language model, up to three times, for the pairs of a fact."""
 
     name: str
-    ask: Callable[[str], str]
+    model: LanguageModel
     least: int = PHRASINGS
 
     def __call__(self, fact: Fact) -> list[QAPair]:
+        return self._asked(fact, self.model(self._prompt(fact)))
+
+    def many(self, facts: Sequence[Fact]) -> list[list[QAPair]]:
+        """All facts side by side; those whose reply is no list of pairs are asked about again, one by one."""
+        found: list[list[QAPair]] = []
+        for fact, reply in zip(facts, self.model.many([self._prompt(fact) for fact in facts]), strict=True):
+            try:
+                if isinstance(reply, Exception):
+                    raise reply
+                found.append(self._asked(fact, reply))
+            except WriterFailed:
+                raise
+            except Exception as error:  # a remote model: whatever it raises, the night goes on
+                raise WriterFailed(self.name, _reason(error)) from error
+        return found
+
+    def _prompt(self, fact: Fact) -> str:
         who = str(fact.metadata.get("name") or display_name(fact.user_id) or "the user")
         statement = json.dumps(" ".join(fact.text.split()), ensure_ascii=False)
-        prompt = _PROMPT.format(least=self.least, who=who, date=render_date(fact), statement=statement)
+        return _PROMPT.format(least=self.least, who=who, date=render_date(fact), statement=statement)
+
+    def _asked(self, fact: Fact, reply: str) -> list[QAPair]:
         last: Exception | None = None
         for attempt in range(_RETRIES + 1):
-            again = "\n\nYour last reply was not a JSON list. Reply with the JSON list only." if attempt else ""
             try:
-                return _parse(self.ask(prompt + again))
+                return _parse(reply)
             except (ValueError, TypeError) as error:
                 last = error
+            if attempt < _RETRIES:
+                reply = self.model(self._prompt(fact) + _AGAIN)
         raise WriterFailed(self.name, f"no JSON list of pairs in {_RETRIES + 1} replies") from last
-
-
-def _content(message: Any) -> str:
-    """The text of a chat message: a string, or content blocks of which the text ones count."""
-    content = getattr(message, "content", message)
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, Sequence):
-        raise TypeError("a reply without text")
-    return "".join(
-        block if isinstance(block, str) else str(block.get("text", ""))
-        for block in content
-        if isinstance(block, str | Mapping)
-    )
-
-
-def _asking(name: str, ask: Callable[[str], str]) -> NamedWriter:
-    more = NamedWriter(name, _ModelWriter(name, ask, least=2 * PHRASINGS))
-    return NamedWriter(name, _ModelWriter(name, ask), more=more)
 
 
 def as_writer(source: object | None) -> NamedWriter:
@@ -169,15 +177,13 @@ def as_writer(source: object | None) -> NamedWriter:
         return source
     if source is None:
         return NamedWriter(RuleWriter.name, RuleWriter(), more=NamedWriter(RuleWriter.name, RuleWriter(plenty=2)))
-    model: Any = source
-    name = str(getattr(model, "name", None) or getattr(model, "__name__", None) or type(source).__name__)
-    if hasattr(model, "invoke") and hasattr(model, "with_structured_output"):
-        return _asking(name, lambda prompt: _content(model.invoke(prompt)))
-    if hasattr(model, "complete") and hasattr(model, "metadata"):
-        return _asking(name, lambda prompt: str(model.complete(prompt).text))
+    model = asking(source)
+    if model is not None:
+        more = NamedWriter(called(source), _ModelWriter(called(source), model, least=2 * PHRASINGS))
+        return NamedWriter(called(source), _ModelWriter(called(source), model), more=more)
     if callable(source):
-        written: Writer = model
-        return NamedWriter(name, written)
+        written: Any = source
+        return NamedWriter(called(source), written)
     raise InvalidInput(
         "The question writer cannot be used",
         type(source).__name__,
@@ -191,10 +197,24 @@ def write(fact: Fact, writer: Writer | None = None) -> list[QAPair]:
     When a writer whose pairs are not read back gives fewer than six, the built-in rules fill up; their pairs come last.
     Raises WriterFailed.
     """
-    fact = dated(fact)
-    fact = fact.model_copy(update={"text": without_orders(fact.text)})
-    if not fact.text:
-        return []
+    return write_all([fact], writer)[0]
+
+
+def write_all(facts: Sequence[Fact], writer: Writer | None = None) -> list[list[QAPair]]:
+    """The pairs of several facts, in their order, as `write` gives them; a language model is asked side by side."""
+    source = as_writer(writer)
+    clean = [without_order(dated(fact)) for fact in facts]
+    asked = [fact for fact in clean if fact.text]
+    drafts = dict(zip([fact.id for fact in asked], source.many(asked), strict=True)) if asked else {}
+    return [_kept(fact, drafts.get(fact.id, []), source) for fact in clean]
+
+
+def without_order(fact: Fact) -> Fact:
+    """The fact without the sentences of it that tell the assistant how to answer; its text may be empty then."""
+    return fact.model_copy(update={"text": without_orders(fact.text)})
+
+
+def _kept(fact: Fact, drafted: Iterable[QAPair], source: NamedWriter) -> list[QAPair]:
     kept: dict[str, QAPair] = {}
 
     def keep(pairs: Iterable[QAPair]) -> None:
@@ -203,9 +223,8 @@ def write(fact: Fact, writer: Writer | None = None) -> list[QAPair]:
             if supported(pair, fact):
                 kept.setdefault(question_key(pair.question), pair)
 
-    source = as_writer(writer)
-    keep(source(fact))
-    if len(kept) < PHRASINGS and not source.proven:
+    keep(drafted)
+    if fact.text and len(kept) < PHRASINGS and not source.proven:
         keep(RuleWriter()(fact))
     return list(kept.values())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,8 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from slowwave.distil import LEARNED, Distiller, Statement, as_distiller
 from slowwave.errors import InvalidInput
 from slowwave.facts import fact_id
+from slowwave.prompts import display_name
 from slowwave.types import Fact, Message, Scalar
 
 __all__ = ["Content", "check_question", "check_user", "to_facts"]
@@ -20,10 +21,6 @@ Content = str | Message | Mapping[str, Any] | Sequence[Message | Mapping[str, An
 """What `add` takes: a text, a chat message, or a list of chat messages."""
 
 _ROLES = ("user", "human", "assistant", "ai", "system", "developer", "tool", "function")
-_LEARNED = ("user", "human")
-_LONG = 240
-"""A chat turn of more characters than this is cut at sentence ends: a small model reads short facts better."""
-_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n+")
 
 
 def to_facts(
@@ -34,8 +31,15 @@ def to_facts(
     source: str | None,
     metadata: Mapping[str, Scalar] | None,
     limit: int,
+    distiller: Distiller | None = None,
 ) -> list[Fact]:
-    """The facts in a text (exactly one) or in chat messages (of the user's turns only, without questions and greetings).
+    """The facts in a text (exactly one, as it is) or in chat messages (what a distiller makes of the user's turns).
+
+    A fact that was said on several days of the conversation is dated by the last one; its metadata names the days before it
+    as ``also_said``, ISO dates with commas.
+
+    Args:
+        distiller: None for the built-in rules.
 
     Raises:
         InvalidInput: a text is empty or longer than `limit` characters, a message is malformed, or an id or metadata
@@ -50,15 +54,9 @@ def to_facts(
     if not isinstance(messages, Sequence) or isinstance(messages, (bytes, bytearray)):
         raise InvalidInput("Cannot learn from this", content, "Give a text or a list of role/content messages.")
     turns = [_check_message(message, index, limit) for index, message in enumerate(messages)]
-    facts: list[Fact] = []
-    for turn in turns:
-        if turn.role in _LEARNED:
-            named = {**extra, "name": turn.name} if turn.name else extra
-            facts += [
-                _fact(piece, user_id, turn.said_at or said_at, source or "user", named)
-                for piece in _statements(turn.content)
-            ]
-    return facts
+    dated = [turn.model_copy(update={"said_at": _moment(turn.said_at or said_at)}) for turn in turns]
+    statements = (distiller or as_distiller(None))(dated, display_name(user_id))
+    return [_learned(one, dated, user_id, source or "user", extra) for one in statements]
 
 
 def check_user(user_id: object) -> str:
@@ -88,9 +86,28 @@ def with_zone(moment: datetime) -> datetime:
     return moment if moment.tzinfo is not None else moment.astimezone()
 
 
+def _moment(said_at: datetime | None) -> datetime:
+    return with_zone(said_at) if said_at is not None else datetime.now(UTC).astimezone()
+
+
 def _fact(text: str, user_id: str, said_at: datetime | None, source: str, metadata: Mapping[str, Scalar]) -> Fact:
-    moment = with_zone(said_at) if said_at is not None else datetime.now(UTC).astimezone()
+    moment = _moment(said_at)
     return Fact(id=fact_id(user_id, text), text=text, user_id=user_id, said_at=moment, source=source, metadata=metadata)
+
+
+def _learned(
+    one: Statement, turns: Sequence[Message], user_id: str, source: str, metadata: Mapping[str, Scalar]
+) -> Fact:
+    turn = turns[one.message]
+    extra = {**metadata, "name": turn.name} if turn.name else dict(metadata)
+    days = {_day(turns[place]) for place in one.repeats} - {_day(turn)}
+    if days:
+        extra["also_said"] = ",".join(sorted(days))
+    return _fact(one.text, user_id, turn.said_at, source, extra)
+
+
+def _day(turn: Message) -> str:
+    return turn.said_at.date().isoformat() if turn.said_at is not None else ""
 
 
 def _check_text(text: object, limit: int) -> str:
@@ -118,7 +135,7 @@ def _check_message(message: object, index: int, limit: int) -> Message:
             raise InvalidInput(f"Malformed message {index}, {where}", first.get("input"), remedy) from None
     if not isinstance(message, Message) or message.role not in _ROLES:
         raise InvalidInput(f"Malformed message {index}", message, remedy)
-    if message.role in _LEARNED:
+    if message.role in LEARNED:
         _check_text(message.content, limit=max(limit, 20_000))
     return message
 
@@ -131,16 +148,3 @@ def _check_metadata(metadata: Mapping[str, Scalar] | None) -> dict[str, Scalar]:
         if not isinstance(value, (str, int, float, bool)):
             raise InvalidInput(f"Bad metadata value for {key!r}", value, "Give text, a number, or true/false.")
     return extra
-
-
-def _statements(turn: str) -> list[str]:
-    """The statements of a chat turn: questions and greetings dropped, the rest in pieces of at most 240 characters."""
-    sentences = [part.strip() for part in _SENTENCE.split(turn) if part and part.strip()]
-    kept = [one for one in sentences if not one.rstrip("\"'”’)").endswith("?") and len(one.split()) >= 3]
-    pieces: list[str] = []
-    for sentence in kept:
-        if pieces and len(pieces[-1]) + len(sentence) < _LONG:
-            pieces[-1] = f"{pieces[-1]} {sentence}"
-        else:
-            pieces.append(sentence)
-    return pieces

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import ModuleInfo
 from slowwave.adapters_store.store import AdapterStore
+from slowwave.distil import as_distiller
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning
 from slowwave.intake import Content, check_question, check_user, to_facts
 from slowwave.lock import FolderLock
@@ -44,6 +45,7 @@ class Memory:
         *,
         settings: Settings | None = None,
         writer: object | None = None,
+        distiller: object | None = None,
         **overrides: Any,
     ) -> None:
         """Open a memory folder, or create it.
@@ -53,16 +55,20 @@ class Memory:
             settings: the dials; `overrides` are single ones by name, for example ``model="..."``.
             writer: writes the questions of a night: None for the built-in rules, a callable that takes a Fact and returns
                 (question, answer) pairs, a LangChain chat model or a LlamaIndex LLM.
+            distiller: turns chat messages into statements: None for the built-in rules, a callable that takes a list of
+                Messages and returns (statement, place of its message) pairs, a LangChain chat model or a LlamaIndex LLM.
+                What the messages do not support is refused; where it fails the rules take over.
 
         Raises:
             MemoryLocked: another process, or this one, has the folder open.
-            InvalidInput: a setting is unknown or out of bounds.
+            InvalidInput: a setting is unknown or out of bounds, or the distiller is none of these.
         """
         values = (settings or Settings()).model_dump() | overrides
         self.settings = Settings.checked(**values)
         self.folder = Path(folder).expanduser().resolve()
         self._layout = FolderLayout(self.folder)
         self._writer_source = writer
+        self._distiller = as_distiller(distiller)
         self._guard = threading.RLock()
         self._night = threading.Lock()
         self._night_thread: int | None = None
@@ -104,7 +110,8 @@ class Memory:
     ) -> list[Fact]:
         """Remember a text, or what the user said in chat messages; it can be found at once, and no language model is needed.
 
-        A text becomes one fact. Of chat messages only the user's own statements are kept. Adding twice is adding once.
+        A text becomes one fact, as it is. Of chat messages the distiller keeps what the user stated: no questions, requests,
+        greetings or chatter. Adding twice is adding once.
 
         Raises:
             InvalidInput: nothing was written, because something in it is empty, too long or malformed.
@@ -116,6 +123,7 @@ class Memory:
             source=source,
             metadata=metadata,
             limit=self.settings.max_fact_chars,
+            distiller=self._distiller,
         )
         with self._guard:
             return self._facts.add(facts)

@@ -33,7 +33,8 @@ def night_page(report: NightReport, texts: Mapping[str, str]) -> str:
     head = (
         f"<p>{report.settled} of {len(report.facts)} facts settled in {seconds:.0f} s"
         f"{', after an interruption' if report.resumed else ''}. "
-        f"{', '.join(f'{escape(name)} {spent:.0f} s' for name, spent in report.seconds.items())}.</p>"
+        f"{', '.join(f'{escape(name)} {spent:.0f} s' for name, spent in report.seconds.items())}."
+        f"{' ' + escape(str(report.writing)) if report.writing.calls else ''}</p>"
     )
     modules = "".join(_module(module) for module in report.modules)
     facts = _facts(report.facts, texts) if report.facts else "<p>Nothing new was learned.</p>"

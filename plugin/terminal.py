@@ -144,6 +144,8 @@ def show_night(call: Call, report: NightReport, texts: Mapping[str, str]) -> Non
     call.table(("fact", "outcome", "recall", "text", "reason"), facts)
     seconds = sum(report.seconds.values())
     call.say(f"{report.settled} of {counted(len(report.facts), 'fact')} settled in {seconds:.0f} s.")
+    if report.writing.calls:
+        call.say(str(report.writing))
 
 
 def _outcome(module: ModuleReport) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "Scalar",
     "ScoredFact",
     "Source",
+    "WriterCost",
     "labelled",
     "no_progress",
 ]
@@ -208,6 +209,22 @@ class ModuleReport(Value):
     """Share of rows with facts in the prompt, and about things never said, that were answered right in each pass."""
 
 
+class WriterCost(Value):
+    """What a night's questions took."""
+
+    writer: str = ""
+    """The writer's name."""
+    calls: int = 0
+    """How often a language model was asked; 0 where none writes."""
+    prompt_tokens: int = 0
+    """As the model reports them; 0 where it does not."""
+    reply_tokens: int = 0
+
+    def __str__(self) -> str:
+        times = "once" if self.calls == 1 else f"{self.calls} times"
+        return f"{self.writer} was asked {times}: {self.prompt_tokens} tokens in, {self.reply_tokens} out."
+
+
 class NightReport(Value):
     """One consolidation run."""
 
@@ -216,6 +233,7 @@ class NightReport(Value):
     resumed: bool = False
     seconds: Mapping[str, float] = Field(default_factory=dict)
     """Wall seconds per phase."""
+    writing: WriterCost = WriterCost()
     modules: tuple[ModuleReport, ...] = ()
     facts: tuple[FactReport, ...] = ()
 

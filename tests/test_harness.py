@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -204,17 +205,22 @@ class TestRun:
         assert [path.name for path in tmp_path.iterdir()] == ["it.json"], "the parts are gone when the record is whole"
 
     @pytest.mark.parametrize(
-        ("before", "after", "again"), [("one", "one", 1), ("one", "two", 2), ("a+dirty", "a+dirty", 2)]
+        ("before", "after", "again"),
+        [("one", "one", 1), ("one", "two", 2), ("a+dirty", "a+dirty", 2), ("unknown", "unknown", 2)],
     )
     def test_what_another_commit_measured_is_measured_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, again: int
     ) -> None:
         options = harness.parse("it", "doc", ["--out", str(tmp_path / "it.json")])
         calls: list[str] = []
+
+        def compute() -> dict[str, float]:
+            calls.append("once more")
+            return {"figure": 1.0}
+
         for now in (before, after):
-            monkeypatch.setattr(harness, "commit", lambda now=now: now)
-            found = harness.remembered(options, "part", lambda now=now: calls.append(now) or {"figure": 1.0})  # type: ignore[func-returns-value]
-            assert found == {"figure": 1.0}
+            monkeypatch.setattr(harness, "commit", partial(str, now))
+            assert harness.remembered(options, "part", compute) == {"figure": 1.0}
         assert len(calls) == again
 
     def test_missing_data_end_with_a_sentence_and_status_2(

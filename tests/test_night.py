@@ -24,7 +24,7 @@ from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.lessons import write_lesson
 from slowwave.consolidation.plan import settled_ids
 from slowwave.consolidation.rows import Lesson
-from slowwave.consolidation.train import Recipe, Trained
+from slowwave.consolidation.train import Recipe, Trained, train
 from slowwave.consolidation.writers import as_writer
 from slowwave.errors import BaseMismatch, InvalidInput, MemoryClosed, NightRunning, WriterFailed
 from slowwave.model import BaseModel
@@ -321,7 +321,6 @@ def test_a_fact_that_failed_is_tried_with_more_wordings_then_alone_in_a_larger_m
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[tuple[int, int, int]] = []
-    train = night.train
 
     def watched(base: BaseModel, lesson: Lesson, recipe: Recipe, *rest: object) -> Trained:
         wordings = max(len(lesson.trained[fact.id]) for fact in lesson.facts)

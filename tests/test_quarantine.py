@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slowwave.grounding import fact_texts
 from slowwave.consolidation.orders import order
 from slowwave.consolidation.stories import relations, tell
 from slowwave.consolidation.writers import write
 from slowwave.demo import PEOPLE
+from slowwave.grounding import fact_texts
 from slowwave.quarantine import is_order, without_orders
 from slowwave.types import Fact, ScoredFact
 

@@ -55,12 +55,12 @@ def put(store: AdapterStore, name: str = "m-1", user: str = "ada") -> None:
     store.publish([name])
 
 
-@pytest.mark.parametrize("change", [{"own_a": True}, {"dora": True}])
+@pytest.mark.parametrize("shape", [replace(SHAPE, own_a=True), replace(SHAPE, dora=True)])
 def test_what_does_not_fit_a_slot_is_refused_before_anything_is_written(
-    store: AdapterStore, tmp_path: Path, change: dict[str, bool]
+    store: AdapterStore, tmp_path: Path, shape: SlotShape
 ) -> None:
     with pytest.raises(InvalidInput, match="As or magnitudes"):
-        store.stage(manifest(), torch.zeros(replace(SHAPE, **change).size), replace(SHAPE, **change))
+        store.stage(manifest(), torch.zeros(shape.size), shape)
     assert list(tmp_path.rglob("*.safetensors")) == []
 
 

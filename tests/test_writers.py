@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from slowwave.consolidation.rules import RuleWriter
 from slowwave.consolidation.support import question_key
-from slowwave.consolidation.writers import NamedWriter, as_writer, split_heldout, supported, write
+from slowwave.consolidation.writers import NamedWriter, as_writer, split_heldout, supported, write, write_all
 from slowwave.errors import InvalidInput, WriterFailed
 from slowwave.types import Fact, QAPair
 
@@ -107,6 +107,52 @@ def test_a_chat_model_is_asked_three_times() -> None:
     assert len(model.prompts) == 3
     with pytest.raises(WriterFailed):
         as_writer(ChatModel("no", "[]", "{}"))(FACT)
+
+
+def test_facts_are_asked_about_side_by_side_and_what_that_costs_is_counted() -> None:
+    facts = [
+        FACT.model_copy(update={"id": f"f{n}", "text": f"I live in {town}."})
+        for n, town in enumerate(("Porto", "Faro"))
+    ]
+
+    class Batching(ChatModel):
+        batches: list[int] = []  # noqa: RUF012
+
+        def batch(self, prompts: list[str], config: dict[str, int], *, return_exceptions: bool) -> list[object]:
+            assert return_exceptions
+            assert config["max_concurrency"] > 1
+            self.batches.append(len(prompts))
+            return [self.invoke(prompt) for prompt in prompts]
+
+        def invoke(self, prompt: str) -> object:
+            reply = super().invoke(prompt)
+            return SimpleNamespace(content=reply.content, usage_metadata={"input_tokens": 100, "output_tokens": 7})  # type: ignore[attr-defined]
+
+    towns = [
+        json.dumps([{"question": f"Where is home, version {n}?", "answer": town} for n in range(6)])
+        for town in ("Porto", "Faro")
+    ]
+    model = Batching("no list", towns[1], towns[0])
+    writer = as_writer(model)
+    written = write_all(facts, writer)
+    assert [{pair.answer for pair in pairs} for pairs in written] == [{"Porto"}, {"Faro"}]
+    assert [len(pairs) for pairs in written] == [6, 6]
+    assert model.batches == [2]
+    assert "JSON list only" in model.prompts[2], "the one whose reply was no list is asked again"
+    spent = writer.spent
+    assert (spent.calls, spent.prompt_tokens, spent.reply_tokens) == (3, 300, 21)
+    assert as_writer(None).spent.calls == 0
+
+
+def test_one_unreachable_reply_of_many_is_a_failure() -> None:
+    class Batching(ChatModel):
+        def batch(self, prompts: list[str], **_: object) -> list[object]:
+            return [ConnectionError("down") for _ in prompts]
+
+    facts = [FACT.model_copy(update={"id": name}) for name in "ab"]
+    with pytest.raises(WriterFailed) as caught:
+        write_all(facts, as_writer(Batching()))
+    assert isinstance(caught.value.__cause__, ConnectionError)
 
 
 def test_an_unreachable_chat_model_fails_at_once() -> None:

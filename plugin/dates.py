@@ -25,10 +25,12 @@ _NUMBERS: Mapping[str, int] = {
 _COUNT = rf"(?P<count>\d{{1,3}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
 _DAY = "|".join(_WEEKDAYS)
 _AFTER_PREPOSITION = re.compile(
-    r"\b(?:since|until|till|by|from|for|before|after|on|of|between|and|or|than|to|at|in|all|through|during|over|starting|"
+    r"\b(?:since|until|till|by|from|for|before|after|on|of|between|than|to|at|in|all|through|during|over|starting|"
     r"beginning)\s+$",
     re.I,
 )
+_IN_RANGE = re.compile(r"\b(?:between|either|from|since|for|by|until|till|of)\b[^.,;!?]*\b(?:and|or)\s+$", re.I)
+"""Where a second day shares the first one's preposition: "between today and tomorrow"."""
 _UNCLEAR_BEFORE = re.compile(
     r"(?:\b(?:more than|less than|over|under|almost|nearly|about|around|some|roughly|half|at least|up to|ago|week|kids|day)"
     r"|\d\.|\d/|/|'s|’s)\s*$",
@@ -79,7 +81,7 @@ def _fitted(found: re.Match[str], phrase: str | None) -> str:
     subject = re.match(r" (?:is|was|will be)\b", after) and re.search(
         r"(?:^|[.!?,;:] |\b(?:and|but|so|because|that) )$", before
     )
-    if subject or _AFTER_PREPOSITION.search(before):
+    if subject or _AFTER_PREPOSITION.search(before) or _IN_RANGE.search(before):
         phrase = phrase.partition(" ")[2]
     if found[0][:1].isupper():
         phrase = phrase[:1].upper() + phrase[1:]

@@ -35,6 +35,8 @@ SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
     ("I'll see her next weekend.", "I'll see her on the weekend of 28 November 2026."),
     ("We were away this weekend.", "We were away on the weekend of 21 November 2026."),
     ("I leave next year.", "I leave in 2027."),
+    ("I swim, and yesterday I ran.", "I swim, and on 21 November 2026 I ran."),
+    ("I am away between today and tomorrow.", "I am away between 22 November 2026 and 23 November 2026."),
 ])  # fmt: skip
 def test_what_hangs_on_the_day_of_speaking_becomes_a_date(said: str, resolved: str) -> None:
     assert resolve_dates(said, SUNDAY) == resolved

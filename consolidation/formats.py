@@ -155,7 +155,7 @@ def with_formats(lesson: Lesson, shares: Shares, ask: StrongWriter | None = None
     Raises:
         WriterFailed: the strong writer raised.
     """
-    wanted = [form for form in TELLING if getattr(shares, form) > 0]
+    wanted: list[Form] = [form for form in TELLING if getattr(shares, form) > 0]
     if all(form in lesson.told for form in wanted):
         return lesson
     told: dict[Form, tuple[Row, ...]] = {}

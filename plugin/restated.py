@@ -15,7 +15,7 @@ from slowwave.types import Message
 __all__ = ["names_no_day", "objection", "same_statement", "statement_key"]
 
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-_DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS.split())}
+_DIGITS: dict[str, str] = {word: str(number) for number, word in enumerate(_NUMBERS.split())}
 _LONG_FORMS = tuple(
     (re.compile(rf"{short}\b", re.IGNORECASE), long)
     for short, long in (
@@ -113,7 +113,7 @@ def _words(text: str) -> list[str]:
             continue
         article = word.lower() in {"a", "an", "the"} and (word.islower() or not words)
         if not article:
-            words.append(_DIGITS.get(word.casefold(), word))
+            words.append(_digits(word, word.casefold()))
     return [*words, "?"] if words and text.rstrip().endswith("?") else words
 
 
@@ -150,7 +150,7 @@ _CLAUSE = re.compile(
 _SPOKEN_OF = frozenset("i we you".split())
 """Who a clause is about, or asks something of, where one of them stands before the words that a statement shares with it."""
 _ASSENT = re.compile(r"\W*(?:yes|yeah|yep|yup|right|correct|exactly|indeed|of course|true|definitely)\b", re.IGNORECASE)
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS: Sequence[str] = "january february march april may june july august september october november december".split()
 _MONTH = "|".join(_MONTHS)
 _DATE = re.compile(
     rf"\b(?P<y>\d{{4}})-(?P<n>\d\d)-(?P<d>\d\d)\b"
@@ -232,9 +232,15 @@ def _dated(message: Message) -> str:
     return message.content if resolved == message.content else f"{resolved}\n{message.content}"
 
 
+def _digits(word: str, key: str) -> str:
+    """A number word in digits, any other word as it is."""
+    found: str | None = _DIGITS.get(key)
+    return word if found is None else found
+
+
 def _tokens(text: str) -> list[str]:
     words = _WORD.findall(_plain(text).casefold())
-    return [_DIGITS.get(word, word) for word in words if word[-1].isalnum()]
+    return [_digits(word, word) for word in words if word[-1].isalnum()]
 
 
 def _content(words: Iterable[str]) -> list[str]:

@@ -250,7 +250,7 @@ def test_the_surest_of_a_panel_answers(
 ) -> None:
     answerer = two_modules._answering()
     route = answerer._gather(Request(PETS, "ada", use_facts=False)).route
-    spoken = dict(zip(("m-boat", "m-goat"), says, strict=True))
+    spoken: dict[str, tuple[str, float]] = dict(zip(("m-boat", "m-goat"), says, strict=True))
 
     def generate(prompts: list[Encoded], limit: int, stack: Stack) -> list[Generated]:
         assert isinstance(stack, Stack)

@@ -69,7 +69,7 @@ def in_peft(folder: Path, base: BaseModel, recipe: Recipe, vector: torch.Tensor)
     from transformers import AutoModelForCausalLM
 
     shape = recipe.shape(base)
-    stock = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    stock: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     norms = {name: module.weight.norm(dim=1) for name, module in stock.named_modules() if hasattr(module, "weight")
              and module.weight.ndim == 2}  # fmt: skip
     config = LoraConfig(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LexicalIndex", "tokens"]
+__all__ = ["BlockWords", "LexicalIndex", "tokens"]
 
 _WORD = re.compile(r"[^\W_]+(?:[-.@:/'][^\W_]+)*", re.UNICODE)
 _STOP = frozenset(
@@ -41,11 +44,17 @@ def _stem(word: str) -> str:
     return word
 
 
+_K1, _B = 1.5, 0.75
+"""BM25's usual constants: how fast repeated words saturate, and how much long texts are held back."""
+
+
+def _rarity(texts: int, having: int) -> float:
+    """Lucene's idf of a word that `having` of so many texts have; above 0."""
+    return math.log(1 + (texts - having + 0.5) / (having + 0.5))
+
+
 class LexicalIndex:
     """BM25 (Robertson and Zaragoza, 2009; the `bm25s` library) over short texts, scaled to 0..1."""
-
-    _K1 = 1.5
-    _B = 0.75
 
     def __init__(self, texts: Sequence[str]) -> None:
         import bm25s
@@ -58,7 +67,7 @@ class LexicalIndex:
                 self._frequency[word] = self._frequency.get(word, 0) + 1
         self._index: bm25s.BM25 | None = None
         if self._frequency:
-            self._index = bm25s.BM25(k1=self._K1, b=self._B, method="lucene")
+            self._index = bm25s.BM25(k1=_K1, b=_B, method="lucene")
             self._index.index(corpus, show_progress=False)
 
     def scores(self, query: str) -> NDArray[np.float32]:
@@ -77,6 +86,153 @@ class LexicalIndex:
         return share
 
     def _weight(self, word: str) -> float:
-        # Lucene's idf; a text of average length that has the word once scores idf * 1 / (1 + k1) * (k1 + 1) / (k1 + 1).
-        frequency = self._frequency.get(word, 0)
-        return math.log(1 + (self._size - frequency + 0.5) / (frequency + 0.5)) / (1 + self._K1)
+        # A text of average length that has the word once scores idf * 1 / (1 + k1).
+        return _rarity(self._size, self._frequency.get(word, 0)) / (1 + _K1)
+
+
+@dataclass(slots=True)
+class _Term:
+    """One word: where it occurs. It lives as long as a block has it, so that no word outlives its text."""
+
+    number: int
+    rows: int = 0
+    """How many rows have it."""
+    blocks: array[int] = field(default_factory=lambda: array("i"))
+    counts: array[int] = field(default_factory=lambda: array("i"))
+    """How often it stands in each of these blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The words of one block's rows, as one flat list of (row's distinct word, count)."""
+
+    terms: NDArray[np.int32]
+    """Numbers of the rows' distinct words, one row after another, shape (entries,)."""
+    counts: NDArray[np.int32]
+    sizes: NDArray[np.int32]
+    """Distinct words of each row, shape (rows,)."""
+    lengths: NDArray[np.float32]
+    """Words of each row, shape (rows,)."""
+
+
+class BlockWords:
+    """BM25 over blocks of short texts that come and go: scores of rows, and of each block as one long text.
+
+    Blocks are known by small numbers. Adding or removing one touches its own words only; a query touches, of every block,
+    no more than the list of blocks that have one of its words.
+    """
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._terms: dict[str, _Term] = {}
+        self._names: list[str] = []
+        """Words by number; a number that is free has an empty one."""
+        self._free: list[int] = []
+        self._blocks: dict[int, _Block] = {}
+        self._lengths = np.zeros(8, dtype=np.float32)
+        """Words of each block, by its number."""
+        self._rows = self._words = 0
+
+    def add(self, number: int, texts: Sequence[str]) -> None:
+        """Take in a block under a number that is free."""
+        import numpy as np
+
+        while number >= len(self._lengths):
+            self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
+        rows = [Counter(tokens(text)) for text in texts]
+        for word, count in _summed(rows).items():
+            term = self._terms.get(word)
+            if term is None:
+                term = self._terms[word] = _Term(self._free.pop() if self._free else len(self._names))
+                self._names[term.number : term.number + 1] = [word]
+            term.blocks.append(number)
+            term.counts.append(count)
+        for row in rows:
+            for word in row:
+                self._terms[word].rows += 1
+        terms = [self._terms[word].number for row in rows for word in row]
+        block = _Block(
+            np.array(terms, dtype=np.int32),
+            np.array([count for row in rows for count in row.values()], dtype=np.int32),
+            np.array([len(row) for row in rows], dtype=np.int32),
+            np.array([row.total() for row in rows], dtype=np.float32),
+        )
+        self._blocks[number] = block
+        self._lengths[number] = block.lengths.sum()
+        self._rows += len(rows)
+        self._words += int(block.lengths.sum())
+
+    def remove(self, number: int) -> None:
+        """Forget a block and every word that no other block has."""
+        import numpy as np
+
+        block = self._blocks.pop(number)
+        for index, rows in zip(*np.unique(block.terms, return_counts=True), strict=True):
+            word = self._names[index]
+            term = self._terms[word]
+            term.rows -= int(rows)
+            place = term.blocks.index(number)
+            for held in (term.blocks, term.counts):
+                held[place] = held[-1]
+                held.pop()
+            if not term.blocks:
+                del self._terms[word]
+                self._names[index] = ""
+                self._free.append(int(index))
+        self._rows -= len(block.sizes)
+        self._words -= int(block.lengths.sum())
+        self._lengths[number] = 0.0
+
+    def block_scores(self, query: str, size: int) -> NDArray[np.float32]:
+        """How well each block as a whole covers the query, shape (size,), by number: 0 is nothing, 1 is every word, often."""
+        import numpy as np
+
+        out = np.zeros(size, dtype=np.float32)
+        bound, mean = 0.0, max(self._words / max(len(self._blocks), 1), 1e-9)
+        for word in sorted(set(tokens(query))):
+            term = self._terms.get(word)
+            rarity = _rarity(len(self._blocks), 0 if term is None else len(term.blocks))
+            bound += rarity
+            if term is not None:
+                where = np.frombuffer(term.blocks, dtype=np.intc)
+                counts = np.frombuffer(term.counts, dtype=np.intc)
+                out[where] += rarity * counts / (counts + _K1 * (1 - _B + _B * self._lengths[where] / mean))
+        return out / np.float32(bound) if bound else out
+
+    def row_scores(self, query: str, numbers: Sequence[int]) -> NDArray[np.float32]:
+        """How well each row of some blocks covers the query, one block after another: as `LexicalIndex` over all rows."""
+        import numpy as np
+
+        blocks = [self._blocks[number] for number in numbers]
+        total = sum(len(block.sizes) for block in blocks)
+        rarities = self.rarities(query)
+        if not total or not any(word in self._terms for word in rarities):
+            return np.zeros(total, dtype=np.float32)
+        weights = np.zeros(len(self._names), dtype=np.float32)
+        for word, rarity in rarities.items():
+            if word in self._terms:
+                weights[self._terms[word].number] = rarity
+        terms = np.concatenate([block.terms for block in blocks])  # (entries,)
+        hits = np.flatnonzero(weights[terms])
+        ends = np.cumsum(np.concatenate([block.sizes for block in blocks]))  # (rows,)
+        owners = np.searchsorted(ends, hits, side="right")  # (hits,): the row of each
+        counts = np.concatenate([block.counts for block in blocks])[hits]
+        lengths = np.concatenate([block.lengths for block in blocks])[owners]
+        mean = self._words / self._rows
+        scores = weights[terms[hits]] * counts / (counts + _K1 * (1 - _B + _B * lengths / mean))
+        raw = np.bincount(owners, scores, minlength=total)
+        share: NDArray[np.float32] = np.clip(raw * (1 + _K1) / sum(rarities.values()), 0.0, 1.0).astype(np.float32)
+        return share
+
+    def rarities(self, query: str) -> Mapping[str, float]:
+        """The idf of each word of a query among all rows; known or not, it is above 0."""
+        known = {word: self._terms.get(word) for word in sorted(set(tokens(query)))}
+        return {word: _rarity(self._rows, 0 if term is None else term.rows) for word, term in known.items()}
+
+
+def _summed(rows: Sequence[Counter[str]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for row in rows:
+        total.update(row)
+    return total

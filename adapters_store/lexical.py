@@ -48,6 +48,10 @@ _K1, _B = 1.5, 0.75
 """BM25's usual constants: how fast repeated words saturate, and how much long texts are held back."""
 
 
+_RARE = 32_768
+"""A word in more rows than this finds none: its list would be long, and it says little."""
+
+
 def _rarity(texts: int, having: int) -> float:
     """Lucene's idf of a word that `having` of so many texts have; above 0."""
     return math.log(1 + (texts - having + 0.5) / (having + 0.5))
@@ -100,6 +104,8 @@ class _Term:
     blocks: array[int] = field(default_factory=lambda: array("i"))
     counts: array[int] = field(default_factory=lambda: array("i"))
     """How often it stands in each of these blocks."""
+    places: array[int] | None = field(default_factory=lambda: array("q"))
+    """Its rows, each as block << 32 | row; None while it is in too many rows to be searched by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,8 @@ class BlockWords:
         self._blocks: dict[int, _Block] = {}
         self._lengths = np.zeros(8, dtype=np.float32)
         """Words of each block, by its number."""
+        self._sizes = np.zeros(8, dtype=np.int64)
+        """Rows of each block, by its number."""
         self._rows = self._words = 0
 
     def add(self, number: int, texts: Sequence[str]) -> None:
@@ -140,6 +148,7 @@ class BlockWords:
 
         while number >= len(self._lengths):
             self._lengths = np.concatenate([self._lengths, np.zeros_like(self._lengths)])
+            self._sizes = np.concatenate([self._sizes, np.zeros_like(self._sizes)])
         rows = [Counter(tokens(text)) for text in texts]
         for word, count in _summed(rows).items():
             term = self._terms.get(word)
@@ -148,9 +157,15 @@ class BlockWords:
                 self._names[term.number : term.number + 1] = [word]
             term.blocks.append(number)
             term.counts.append(count)
-        for row in rows:
+        for place, row in enumerate(rows, start=number << 32):
             for word in row:
-                self._terms[word].rows += 1
+                term = self._terms[word]
+                term.rows += 1
+                if term.places is not None:
+                    term.places.append(place)
+        for word in {word for row in rows for word in row}:
+            if self._terms[word].rows > _RARE:
+                self._terms[word].places = None
         terms = [self._terms[word].number for row in rows for word in row]
         block = _Block(
             np.array(terms, dtype=np.int32),
@@ -160,6 +175,7 @@ class BlockWords:
         )
         self._blocks[number] = block
         self._lengths[number] = block.lengths.sum()
+        self._sizes[number] = len(rows)
         self._rows += len(rows)
         self._words += int(block.lengths.sum())
 
@@ -180,9 +196,13 @@ class BlockWords:
                 del self._terms[word]
                 self._names[index] = ""
                 self._free.append(int(index))
+            elif term.places is not None:
+                places = np.frombuffer(term.places, dtype=np.int64)
+                term.places = array("q", places[places >> 32 != number].tobytes())
         self._rows -= len(block.sizes)
         self._words -= int(block.lengths.sum())
         self._lengths[number] = 0.0
+        self._sizes[number] = 0
 
     def block_scores(self, query: str, size: int) -> NDArray[np.float32]:
         """How well each block as a whole covers the query, shape (size,), by number: 0 is nothing, 1 is every word, often."""
@@ -199,6 +219,42 @@ class BlockWords:
                 counts = np.frombuffer(term.counts, dtype=np.intc)
                 out[where] += rarity * counts / (counts + _K1 * (1 - _B + _B * self._lengths[where] / mean))
         return out / np.float32(bound) if bound else out
+
+    def best_rows(self, query: str, size: int) -> NDArray[np.float32]:
+        """Which share of the query, by rarity, its rare words in one row make at best, by block, shape (size,).
+
+        Looks at the rows that have such a word and at no other.
+        """
+        import numpy as np
+
+        rarities = self.rarities(query)
+        starts = np.cumsum(self._sizes) - self._sizes  # of each block among all rows
+        sums = np.zeros(self._rows, dtype=np.float32)
+        found: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        for word, rarity in rarities.items():
+            term = self._terms.get(word)
+            if term is not None and term.rows <= _RARE:
+                places = np.frombuffer(self._placed(term), dtype=np.int64)
+                blocks = places >> 32
+                at = starts[blocks] + (places & 0xFFFFFFFF)
+                sums[at] += rarity  # a word names a row once
+                found.append((blocks, at))
+        out = np.zeros(size, dtype=np.float32)
+        for blocks, at in found:
+            np.maximum.at(out, blocks, sums[at])
+        return out / np.float32(sum(rarities.values())) if found else out
+
+    def _placed(self, term: _Term) -> array[int]:
+        """The rows of a word, listed again if it was in too many rows for a time."""
+        import numpy as np
+
+        if term.places is None:
+            term.places = array("q")
+            for number in term.blocks:
+                block = self._blocks[number]
+                rows = np.repeat(np.arange(len(block.sizes), dtype=np.int64), block.sizes)[block.terms == term.number]
+                term.places.frombytes((rows | number << 32).tobytes())
+        return term.places
 
     def row_scores(self, query: str, numbers: Sequence[int]) -> NDArray[np.float32]:
         """How well each row of some blocks covers the query, one block after another: as `LexicalIndex` over all rows."""

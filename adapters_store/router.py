@@ -29,8 +29,6 @@ __all__ = ["Evidence", "Posterior", "Route", "RouteRow", "Router", "RouterOption
 
 
 OPTIONS = RouterOptions()
-_COVERED = 0.5
-"""How much of what the chosen modules leave of a question another one must cover to be taken too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +173,7 @@ class Router:
 
         with self._lock:
             words = self._words.block_scores(question, len(self._means))
-            chosen = list(self._order) if exact else self._shortlist(words, vector)
+            chosen = list(self._order) if exact else self._shortlist(question, words, vector)
             numbers = [number for _, number in chosen]
             blocks = [self._blocks[name] for name, _ in chosen]
             covered = self._words.row_scores(question, numbers)
@@ -190,8 +188,13 @@ class Router:
         rows = tuple(block.rows[first] for block, first in zip(blocks, firsts.tolist(), strict=True))
         return Evidence(tuple(name for name, _ in chosen), scores, rows)
 
-    def _shortlist(self, words: NDArray[np.float32], vector: NDArray[np.float32]) -> list[tuple[str, int]]:
-        """(id, number) of the modules to look at, by id: all, or those that fused mean vector and words put first."""
+    def _shortlist(
+        self, question: str, words: NDArray[np.float32], vector: NDArray[np.float32]
+    ) -> list[tuple[str, int]]:
+        """(id, number) of the modules to look at, by id: all, or those that score best by what is known without looking.
+
+        For the three scores stand the cosine of the mean vector, the rare words in one row, and the words.
+        """
         import numpy as np
 
         if self._size <= self._options.scanned:
@@ -200,11 +203,11 @@ class Router:
             counts = [len(self._blocks[name].rows) for name, _ in self._order]
             self._lists = np.array([number for _, number in self._order]), np.array(counts)
         numbers, lengths = self._lists
-        cosine, _, word = self._calibration.spreads
-        promise = (self._means[: len(numbers) + len(self._free)] @ vector)[numbers] / cosine + words[
-            numbers
-        ] / word  # (modules,)
-        best = np.argsort(-np.round(promise, 4), kind="stable")  # ties by id, whatever the order of publishing was
+        size = len(numbers) + len(self._free)
+        cosine, near, word = self._calibration.spreads
+        means = self._means[:size] @ vector
+        promise = means / cosine + (means + self._words.best_rows(question, size)) / 2 / near + words[:size] / word
+        best = np.argsort(-np.round(promise[numbers], 4), kind="stable")  # ties by id, not by the order of publishing
         count = max(1, int(np.searchsorted(np.cumsum(lengths[best]), self._options.scanned, side="right")))
         return [self._order[place] for place in np.sort(best[:count]).tolist()]
 
@@ -269,7 +272,7 @@ class Router:
         starts = np.cumsum([0, *(len(block.rows) for block in blocks)])[:-1]
         best = np.maximum.reduceat(scores, starts)  # (modules,)
         chance = 1 / (1 + np.exp(-self._calibration.logit(belief.evidence.scores, self._size)))
-        best[(best < _COVERED) | (chance < self._options.known)] = 0.0
+        best[(best < self._options.covered) | (chance < self._options.known)] = 0.0
         best[[place for _, place, _ in chosen]] = 0.0
         place = int(best.argmax())
         if not best[place]:

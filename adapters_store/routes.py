@@ -70,6 +70,8 @@ class RouterOptions:
     """A question that the modules know with less probability goes to none."""
     mass: float = 0.8
     """The smallest set of modules that holds this much of the posterior is taken."""
+    covered: float = 0.5
+    """How much of what these leave of a question one more module must cover to be taken too; above 1, none is."""
     scanned: int = 16_384
     """Rows looked at one by one for a question; a memory with fewer is searched exactly."""
     calibration: Calibration = PRIOR

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks import phonebook, routing
-from benchmarks.routing import Asked, Memory
+from benchmarks.routing_scale import synthetic
+from benchmarks.routing_sets import Asked, Memory, Vectors, book, plain
+from slowwave.adapters_store import lexical
 from slowwave.adapters_store.calibration import EVERYDAY, PRIOR, Calibration, calibrated
 from slowwave.adapters_store.lexical import BlockWords, LexicalIndex, tokens
 from slowwave.adapters_store.router import Posterior, Route, Router, RouterOptions, RouteRow
@@ -158,6 +160,32 @@ def test_a_block_scores_by_brute_force_bm25_of_its_text(held: list[list[str]], q
     assert ((found >= 0) & (found <= 1)).all()
 
 
+@given(blocks, texts, st.sampled_from([1, 2, 32_768]))
+def test_the_best_row_by_rare_words_is_found_without_looking_at_rows(
+    held: list[list[str]], query: str, rare: int
+) -> None:
+    rows = [set(tokens(text)) for block in held for text in block]
+    frequency = {word: sum(word in row for row in rows) for word in set(tokens(query))}
+    rarity = {word: math.log(1 + (len(rows) - df + 0.5) / (df + 0.5)) for word, df in frequency.items()}
+    expected = [
+        max(
+            sum(r for word, r in rarity.items() if word in tokens(text) and frequency[word] <= rare)
+            / sum(rarity.values())
+            if rarity
+            else 0.0
+            for text in block
+        )
+        for block in held
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lexical, "_RARE", rare)
+        index = words_of(dict(enumerate(held)))
+        np.testing.assert_allclose(index.best_rows(query, len(held)), expected, atol=1e-5)
+        index.add(len(held), [query, query, query])  # what is common for a time
+        index.remove(len(held))
+        np.testing.assert_allclose(index.best_rows(query, len(held)), expected, atol=1e-5)
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.one_of(st.none(), st.lists(texts, min_size=1, max_size=3)))), texts)
 def test_blocks_that_came_and_went_leave_no_trace(moves: list[tuple[int, list[str] | None]], query: str) -> None:
     index, held = BlockWords(), dict[int, list[str]]()
@@ -293,7 +321,7 @@ def test_everyday_prompts_lead_nowhere(prompts: Sequence[str]) -> None:
 
 
 def test_the_everyday_prompts_of_the_report_are_not_those_of_the_package() -> None:
-    assert not {routing._plain(one) for one in EVERYDAY} & {routing._plain(one) for one in routing.PROMPTS}
+    assert not {plain(one) for one in EVERYDAY} & {plain(one) for one in routing.PROMPTS}
 
 
 # -- modules that come and go ------------------------------------------------------------------------------------------
@@ -377,6 +405,10 @@ def test_calibrating_changes_no_row_and_knows_no_order() -> None:
     np.testing.assert_array_equal(after.evidence.scores, before.evidence.scores)
     assert built(rows[::-1]).calibrate(EMBEDDER.encode) == found
     assert router.calibrate(EMBEDDER.encode) == found, "calibrating again starts from the constants"
+    router.publish(ROWS[4:], EMBEDDER.encode([ROWS[4].text]))
+    assert router.calibrate(EMBEDDER.encode) == built([*rows, ROWS[4]]).calibrate(EMBEDDER.encode) != found
+    router.retire(ROWS[4].module_id)
+    assert router.calibrate(EMBEDDER.encode) == found
 
 
 def test_prompts_that_look_near_move_the_boundary_and_far_ones_do_not() -> None:
@@ -441,13 +473,13 @@ def test_where_all_look_alike_a_small_lead_decides() -> None:
 
 
 def figures(variant: str, memory: Memory) -> dict[str, float]:
-    vectors = routing._Vectors("hash:256")
-    return routing._evaluate("set", [memory], routing.ROUTERS[variant], vectors, 0)
+    vectors = Vectors("hash:256")
+    return routing.evaluate("set", [memory], routing.ROUTERS[variant], vectors, 0)
 
 
 @pytest.fixture(scope="module")
 def slices() -> Memory:
-    (memory,) = routing.book(phonebook.entries(300, 0, None), 280, 0, 60)
+    (memory,) = book(phonebook.entries(300, 0, None), 280, 0, 60)
     return memory
 
 
@@ -487,7 +519,7 @@ def test_the_error_of_probabilities_is_that_of_a_hand_count() -> None:
 
 @pytest.mark.parametrize("topical", [True, False])
 def test_synthetic_questions_lead_to_their_modules(topical: bool) -> None:
-    made, asked = routing.synthetic(20, 5, 4, 0, topical=topical, width=64)
+    made, asked = synthetic(20, 5, 4, 0, topical=topical, width=64)
     modules = list(made)
     router = built([])
     for rows, vectors in modules:

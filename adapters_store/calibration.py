@@ -9,7 +9,6 @@ boundary by what its own questions and everyday prompts score; with nothing to m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,19 +16,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from slowwave.adapters_store.router import Router
-
-__all__ = ["EVERYDAY", "PRIOR", "Calibration", "calibrated", "measured"]
+__all__ = ["EVERYDAY", "PRIOR", "Calibration", "calibrated"]
 
 _PROMPTS, _QUESTIONS = 20.0, 10.0
 """What everyday prompts and a memory's own questions count for, against a standard normal prior of the shift. Own questions
 are nearer to the rows than what people ask: they count less."""
 _HALF = 16
 """How many of its own questions must have been asked for half of their weight."""
-_LEFT_OUT = 32
-"""Questions of its own that a memory is asked."""
-_FEWEST = 64
-"""A memory with fewer rows keeps the constants."""
 
 
 @dataclass(frozen=True)
@@ -85,53 +78,6 @@ class Calibration:
 
 
 PRIOR = Calibration()
-
-
-def measured(
-    router: Router, encode: Callable[[Sequence[str]], NDArray[np.float32]], prompts: Sequence[str]
-) -> Calibration:
-    """The constants of a router, shifted by what its own questions and everyday prompts score; see `Router.calibrate`."""
-    import numpy as np
-
-    prior = router.calibration
-    if len(router) < _FEWEST:
-        return prior
-
-    def best(question: str, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        scores = router.evidence(question, vector).scores
-        chosen: NDArray[np.float32] = scores[prior.shares(scores)[0][0]]
-        return chosen
-
-    empty = [np.zeros((0, 3), dtype=np.float32)]
-    everyday = [best(prompt, vector)[None] for prompt, vector in zip(prompts, encode(prompts), strict=True)]
-    asked = [best(question, vector)[None] for question, vector in _left_out(router)]
-    return calibrated(prior, np.concatenate(empty + asked), np.concatenate(empty + everyday), len(router))
-
-
-def _left_out(router: Router) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Questions of the router's own, one a fact and spread over its modules, while the questions about the fact are gone.
-
-    Only facts whose text is a row too: without it nothing would be left to find.
-    """
-    names = router.modules
-    laps = -(-_LEFT_OUT // len(names))
-    for turn in range(_LEFT_OUT):
-        name = names[turn * len(names) // _LEFT_OUT if laps == 1 else turn % len(names)]
-        rows, vectors = router.module(name)
-        told = {row.fact_id for row in rows if row.kind == "fact"}
-        facts = sorted({row.fact_id for row in rows if row.kind == "question"} & told)
-        lap = turn // len(names)
-        if lap >= len(facts):
-            continue
-        fact = facts[lap * len(facts) // laps if len(facts) > laps else lap]
-        hidden = [place for place, row in enumerate(rows) if row.fact_id == fact and row.kind == "question"]
-        left = sorted(set(range(len(rows))) - set(hidden))
-        asked = hidden[turn % len(hidden)]
-        router.publish([rows[place] for place in left], vectors[left])
-        try:
-            yield rows[asked].text, vectors[asked]
-        finally:
-            router.publish(rows, vectors)
 
 
 def calibrated(prior: Calibration, asked: NDArray[np.float32], everyday: NDArray[np.float32], rows: int) -> Calibration:

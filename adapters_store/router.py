@@ -16,7 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slowwave.adapters_store.calibration import EVERYDAY, Calibration, measured
+from slowwave.adapters_store.calibration import EVERYDAY, Calibration
+from slowwave.adapters_store.leaving_out import measured
 from slowwave.adapters_store.lexical import BlockWords, tokens
 from slowwave.adapters_store.routes import Evidence, Posterior, Route, RouterOptions, RouteRow
 from slowwave.errors import InvalidInput

@@ -298,6 +298,15 @@ def test_words_that_no_row_has_add_no_module() -> None:
     assert [name for name, _ in found.modules] == ["m-health"]
 
 
+def test_a_module_that_covers_little_of_the_rest_or_is_far_is_not_taken() -> None:
+    question = "Who is my dentist and has the submarine captain a number?"
+    vector = EMBEDDER.encode([question])[0]
+    for known, covered, count in ((0.001, 0.05, 2), (0.001, 0.5, 1), (0.5, 0.05, 1)):
+        found = built(ROWS, RouterOptions(known=known, covered=covered)).route(question, vector)
+        assert [name for name, _ in found.modules] == ["m-health", "m-phones"][:count]
+        assert built(ROWS, RouterOptions(known=known, covered=covered)).route(question, vector, 1).kind == "one"
+
+
 def test_a_module_for_the_rest_of_a_question_weighs_as_the_words_it_covers() -> None:
     found = route("What is the phone number of Albert Wyatt and who is my dentist?")
     phones, dentist = (math.log(1 + (5 - df + 0.5) / (df + 0.5)) for df in (2, 1))
@@ -419,6 +428,17 @@ def test_prompts_that_look_near_move_the_boundary_and_far_ones_do_not() -> None:
     near_shift = router.calibrate(EMBEDDER.encode, near).shift
     assert near_shift < far_shift - 0.05
     assert abs(far_shift) < 0.5
+
+
+def test_no_question_about_a_fact_is_left_when_one_is_asked() -> None:
+    """The facts' texts say nothing of the questions: what is asked must be far from all that is left."""
+    rows = []
+    for i in range(24):
+        rows += [RouteRow(f"{form} q{i} r{i} s{i}?", f"f{i}", f"m{i % 3}") for form in ("Who", "What", "Tell")]
+        rows.append(RouteRow(f"t{i} u{i} v{i}", f"f{i}", f"m{i % 3}", "fact"))
+    assert built(rows).calibrate(EMBEDDER.encode, []).shift > 1.0
+    near = [replace(row, text=f"{row.text} q{row.fact_id[1:]} r{row.fact_id[1:]}") for row in rows]
+    assert built(near).calibrate(EMBEDDER.encode, []).shift < 0.5
 
 
 def test_a_small_memory_keeps_the_constants() -> None:

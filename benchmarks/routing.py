@@ -197,12 +197,15 @@ def _oracle(memory: Memory, seed: int) -> Sequence[RouteRow]:
     return [RouteRow(one.question, "", name) for one in memory.asked for name in sorted(one.gold)]
 
 
+_CONSTANTS = RouterOptions()
+
+
 @dataclass(frozen=True)
 class Variant:
     """A router as data: which rows it searches, and with which constants."""
 
     rows: Callable[[Memory, int], Sequence[RouteRow]]
-    options: RouterOptions = RouterOptions()  # noqa: RUF009
+    options: RouterOptions = _CONSTANTS
     calibrated: bool = False
 
 

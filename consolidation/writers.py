@@ -74,9 +74,14 @@ class NamedWriter:
 
     def many(self, facts: Sequence[Fact]) -> list[list[QAPair]]:
         """The pairs of several facts, asked for side by side where the source can; raises WriterFailed."""
-        if isinstance(self.source, _ModelWriter):
+        if not isinstance(self.source, _ModelWriter):
+            return [self(fact) for fact in facts]
+        try:
             return self.source.many(facts)
-        return [self(fact) for fact in facts]
+        except WriterFailed:
+            raise
+        except Exception as error:  # a remote model: whatever it raises, the night hears of one kind of failure
+            raise WriterFailed(self.name, _reason(error)) from error
 
     @property
     def spent(self) -> WriterCost:
@@ -130,36 +135,30 @@ class _ModelWriter:
     least: int = PHRASINGS
 
     def __call__(self, fact: Fact) -> list[QAPair]:
-        return self._asked(fact, self.model(self._prompt(fact)))
+        return self.many([fact])[0]
 
     def many(self, facts: Sequence[Fact]) -> list[list[QAPair]]:
         """All facts side by side; those whose reply is no list of pairs are asked about again, one by one."""
-        found: list[list[QAPair]] = []
-        for fact, reply in zip(facts, self.model.many([self._prompt(fact) for fact in facts]), strict=True):
-            try:
-                if isinstance(reply, Exception):
-                    raise reply
-                found.append(self._asked(fact, reply))
-            except WriterFailed:
-                raise
-            except Exception as error:  # a remote model: whatever it raises, the night goes on
-                raise WriterFailed(self.name, _reason(error)) from error
-        return found
+        replies = self.model.many([self._prompt(fact) for fact in facts])
+        return [self._asked(fact, reply) for fact, reply in zip(facts, replies, strict=True)]
 
     def _prompt(self, fact: Fact) -> str:
         who = str(fact.metadata.get("name") or display_name(fact.user_id) or "the user")
         statement = json.dumps(" ".join(fact.text.split()), ensure_ascii=False)
         return _PROMPT.format(least=self.least, who=who, date=render_date(fact), statement=statement)
 
-    def _asked(self, fact: Fact, reply: str) -> list[QAPair]:
+    def _asked(self, fact: Fact, reply: str | Exception) -> list[QAPair]:
+        """The pairs of a reply; one that cannot be read is asked for again, and what the model raised is raised."""
         last: Exception | None = None
         for attempt in range(_RETRIES + 1):
             try:
+                if isinstance(reply, Exception):
+                    raise reply
                 return _parse(reply)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError) as error:  # also a reply without text
                 last = error
             if attempt < _RETRIES:
-                reply = self.model(self._prompt(fact) + _AGAIN)
+                (reply,) = self.model.many([self._prompt(fact) + _AGAIN])
         raise WriterFailed(self.name, f"no JSON list of pairs in {_RETRIES + 1} replies") from last
 
 

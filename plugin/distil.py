@@ -113,7 +113,7 @@ class Distiller:
             except (ValueError, TypeError):  # a ValidationError is a ValueError
                 complaint = 'It was no JSON list of {"statement": text, "message": number}.'
                 continue
-            except Exception:
+            except Exception:  # a retry that fails takes nothing away from a reply that could be read
                 if best is None:
                     raise
                 break

@@ -298,7 +298,7 @@ class BaseModel:
         """
         sent = 0
         last: Generated | None = None
-        for _, (state,) in self._steps([prompt], max_tokens, slot, temperature, unless=unless):
+        for _, (state,) in self._steps([prompt], max_tokens, slot, temperature, unless=unless, remember=slot is None):
             last = state
             state.text = self.decode(state.ids)
             cut = min((at for word in stop if word and (at := state.text.find(word)) >= 0), default=-1)
@@ -324,8 +324,15 @@ class BaseModel:
         temperature: float = 0.0,
         drawn: torch.Generator | None = None,
         unless: tuple[str, float] | None = None,
+        *,
+        remember: bool = False,
     ) -> Iterator[tuple[int, list[Generated]]]:
-        """The decoding loop: after each token, yield (step, the state of every prompt)."""
+        """The decoding loop: after each token, yield (step, the state of every prompt).
+
+        Args:
+            remember: whether the one prompt, read without a slot, may begin where an earlier one did. Answers may; a night
+                and its exams may not, because their bits must follow from what they are given alone.
+        """
         import torch
         from transformers import DynamicCache
 
@@ -334,8 +341,7 @@ class BaseModel:
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
         states = [Generated(prompt_tokens=len(prompt.ids)) for prompt in prompts]
         cache = DynamicCache(config=self.model.config)
-        single = slot is None and len(prompts) == 1
-        if single:
+        if remember:
             with torch.inference_mode():
                 known = self.prefixes.fill(cache, prompts[0].ids)
             ids, positions = ids[:, known:], positions[:, known:]
@@ -350,7 +356,7 @@ class BaseModel:
                     use_cache=True,
                     logits_to_keep=1,
                 ).logits[:, -1]  # (prompts, vocabulary)
-                if single and step == 0:
+                if remember and step == 0:
                     self.prefixes.keep(cache, prompts[0].ids)
                 logprobs = torch.log_softmax(logits.float(), dim=-1)
                 if temperature > 0:

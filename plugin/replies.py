@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,22 +43,23 @@ class LanguageModel:
         """The replies to several prompts, side by side where the model can; an exception where it raised one."""
         batch = getattr(self.source, "batch", None) if self.chat and len(prompts) > 1 else None
         if batch is None:
-            return [self._tried(prompt) for prompt in prompts]
+            return [_tried(self, prompt) for prompt in prompts]
         self.calls += len(prompts)
         replies = batch(list(prompts), config={"max_concurrency": _AT_ONCE}, return_exceptions=True)
-        return [one if isinstance(one, Exception) else self._read(one) for one in replies]
-
-    def _tried(self, prompt: str) -> str | Exception:
-        try:
-            return self(prompt)
-        except Exception as error:  # a remote model: the caller decides what becomes of it
-            return error
+        return [one if isinstance(one, Exception) else _tried(self._read, one) for one in replies]
 
     def _read(self, reply: Any) -> str:
         told = getattr(reply, "usage_metadata", None) or getattr(reply, "additional_kwargs", None) or {}
         self.prompt_tokens += _count(told, "input_tokens", "prompt_tokens")
         self.reply_tokens += _count(told, "output_tokens", "completion_tokens")
         return _content(reply) if self.chat else str(reply.text)
+
+
+def _tried(read: Callable[[Any], str], given: Any) -> str | Exception:
+    try:
+        return read(given)
+    except Exception as error:  # a remote model: the caller decides what becomes of it
+        return error
 
 
 def asking(source: object) -> LanguageModel | None:

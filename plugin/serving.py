@@ -148,7 +148,9 @@ class Serving:
     def _shape(self, user_id: str, route: Route) -> SlotShape:
         """The shape that holds every module of a route."""
         _, manifests = self.router(user_id)
-        return self.base.shape(max(manifests[name].rank for name, _ in route.modules))
+        # A module may have been taken away since the route was chosen: it is not loaded then, whatever the shape.
+        ranks = [manifests[name].rank for name, _ in route.modules if name in manifests]
+        return self.base.shape(max(ranks, default=self._settings.rank))
 
     def _loaded(self, user_id: str, route: Route, shape: SlotShape) -> list[tuple[torch.Tensor, float]]:
         with self._lock:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple, Self
 
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
@@ -16,7 +18,7 @@ from slowwave.intake import Content, to_facts
 from slowwave.settings import Settings
 from slowwave.types import Answer, Fact, Message, Scalar, ScoredFact
 
-__all__ = ["Asked", "FakeMemory", "FakeStream"]
+__all__ = ["Asked", "ChatModel", "CompletionModel", "FakeMemory", "FakeStream"]
 
 _generating: ContextVar[object] = ContextVar("fake_generating", default=None)
 
@@ -209,3 +211,36 @@ class FakeMemory:
     @staticmethod
     def _words(text: str) -> set[str]:
         return set(re.findall(r"\w+", text.lower()))
+
+
+class ChatModel:
+    """Quacks like a LangChain chat model: a queue of replies (as JSON if they are no text) and a history of prompts."""
+
+    def __init__(self, *replies: Any) -> None:
+        self.replies, self.prompts = list(replies), list[str]()
+
+    def with_structured_output(self, schema: object) -> object:
+        """There only to be seen."""
+        raise NotImplementedError
+
+    def invoke(self, prompt: str) -> object:
+        """The next reply; one that is an exception is raised."""
+        self.prompts.append(prompt)
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        blocks = isinstance(reply, list) and any(isinstance(one, dict) and "type" in one for one in reply)
+        return SimpleNamespace(content=reply if isinstance(reply, str) or blocks else json.dumps(reply))
+
+
+class CompletionModel:
+    """Quacks like a LlamaIndex LLM that always replies the same."""
+
+    metadata = SimpleNamespace(model_name="pico")
+
+    def __init__(self, reply: object) -> None:
+        self.reply = reply if isinstance(reply, str) else json.dumps(reply)
+
+    def complete(self, prompt: str) -> object:
+        """The reply."""
+        return SimpleNamespace(text=self.reply)

@@ -322,6 +322,19 @@ def test_modules_of_different_ranks_answer_together(tmp_path: Path, tiny_model: 
         torch.testing.assert_close(stack.vectors, torch.stack([parts[name] for name, _ in route.modules]))
 
 
+@pytest.mark.parametrize("gone", [("m-boat",), ("m-boat", "m-goat")])
+def test_a_module_that_goes_while_an_answer_is_under_way_takes_no_part(
+    two_modules: Memory, gone: tuple[str, ...]
+) -> None:
+    answerer = two_modules._answering()
+    evidence = answerer._gather(Request(PETS, "ada", use_facts=False))
+    two_modules._store.retire(gone)
+    answerer.forget()
+    assert answerer._serving.stack("ada", evidence.route, 1.0) is None
+    slot = answerer._serving.slot("ada", evidence.route, "ties", 1.0)
+    assert (slot is None) == (len(gone) == 2)
+
+
 def test_a_panel_that_cannot_be_compared_is_merged(two_modules: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawn tokens say nothing about how sure a module is."""
     taken, modules = ways(two_modules, monkeypatch, temperature=0.7)

@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fakes import ChatModel, CompletionModel
 from hypothesis import example, given
 from hypothesis import strategies as st
 from test_quarantine import EVERYDAY, INJECTIONS
@@ -280,36 +280,6 @@ def test_merging_loses_no_statement_and_keeps_no_two_that_are_the_same(said: lis
 
 
 # -- a model ---------------------------------------------------------------------------------------------------------
-
-
-class ChatModel:
-    """Quacks like a LangChain chat model: a queue of replies and a history of prompts."""
-
-    def __init__(self, *replies: Any) -> None:
-        self.replies, self.prompts = list(replies), list[str]()
-
-    def with_structured_output(self, schema: object) -> object:
-        raise NotImplementedError
-
-    def invoke(self, prompt: str) -> object:
-        self.prompts.append(prompt)
-        reply = self.replies.pop(0)
-        if isinstance(reply, Exception):
-            raise reply
-        blocks = isinstance(reply, list) and any(isinstance(one, dict) and "type" in one for one in reply)
-        return SimpleNamespace(content=reply if isinstance(reply, str) or blocks else json.dumps(reply))
-
-
-class CompletionModel:
-    """Quacks like a LlamaIndex LLM."""
-
-    metadata = SimpleNamespace(model_name="pico")
-
-    def __init__(self, reply: object) -> None:
-        self.reply = reply
-
-    def complete(self, prompt: str) -> object:
-        return SimpleNamespace(text=json.dumps(self.reply))
 
 
 def row(text: str, message: object = 0) -> dict[str, object]:

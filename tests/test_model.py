@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from slowwave.errors import InvalidInput, WeightsError
-from slowwave.model import BaseModel, _lead, load_base, pick_device
+from slowwave.model import BaseModel, Encoded, Generated, _lead, load_base, pick_device
 from slowwave.prompts import conversation
 from slowwave.settings import Settings
 from slowwave.slot import attached
@@ -57,11 +57,16 @@ def test_streaming_gives_the_same_text_in_pieces(base: BaseModel) -> None:
 def test_what_was_read_before_is_not_read_again(base: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prompt that begins as an earlier one did gives the same answer, and costs only its rest."""
     facts = ['- 1 May 2026, Ada: "I live in Porto."', '- 2 May 2026, Ada: "My sister is Clara."']
+
+    def said(row: Encoded) -> Generated:
+        *_, (_, last) = base.stream(row, 8)
+        return last
+
     rows = [base.encode(conversation(question, facts)) for question in (*QUESTIONS, *QUESTIONS)]
     fresh: list[list[float]] = []
     for row in rows:
         base.prefixes.clear()
-        fresh.append(base.generate([row], 8)[0].logprobs)
+        fresh.append(said(row).logprobs)
     read: list[int] = []
     forward = base.model.forward
 
@@ -74,9 +79,9 @@ def test_what_was_read_before_is_not_read_again(base: BaseModel, monkeypatch: py
     costs: list[int] = []
     for row, expected in zip(rows, fresh, strict=True):
         read.clear()
-        (said,) = base.generate([row], 8)
-        assert said.logprobs == pytest.approx(expected, abs=1e-4)
-        assert said.prompt_tokens == len(row.ids)
+        answer = said(row)
+        assert answer.logprobs == pytest.approx(expected, abs=1e-4)
+        assert answer.prompt_tokens == len(row.ids)
         costs.append(read[0])
     common = next(at for at, (a, b) in enumerate(zip(rows[0].ids, rows[1].ids, strict=False)) if a != b)
     assert costs[0] == len(rows[0].ids)
@@ -86,17 +91,20 @@ def test_what_was_read_before_is_not_read_again(base: BaseModel, monkeypatch: py
     read.clear()
     base.generate([rows[0]], 1, slot)  # type: ignore[arg-type]
     assert read == [len(rows[0].ids)], "with a module every layer says something else"
-    base.prefixes.clear()
     read.clear()
     base.generate([rows[0]], 1)
-    assert read == [len(rows[0].ids)]
+    assert read == [len(rows[0].ids)], "a night's exam does not depend on what was asked before"
+    base.prefixes.clear()
+    read.clear()
+    said(rows[0])
+    assert read[0] == len(rows[0].ids)
 
 
 def test_prompts_are_kept_within_bounds(base: BaseModel) -> None:
     base.prefixes.clear()
     fact = '- 1 May 2026, Ada: "I live in Porto."'
     for count in range(1, 16):
-        base.generate([base.encode(conversation("Where do I live?", [fact] * count))], 1)
+        list(base.stream(base.encode(conversation("Where do I live?", [fact] * count)), 1))
     kept = base.prefixes._kept
     assert 1 < len(kept) < 15
     assert sum(map(len, kept)) <= 1024

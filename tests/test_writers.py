@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fakes import ChatModel, CompletionModel
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,35 +22,6 @@ from slowwave.types import Fact, QAPair
 
 FACT = Fact(id="f", text="I live in Porto.", user_id="ada", said_at=datetime(2026, 11, 21, tzinfo=UTC))
 GOOD = [{"question": f"Where is home, version {n}?", "answer": "Porto"} for n in range(6)]
-
-
-class ChatModel:
-    """Quacks like a LangChain chat model: a queue of replies and a history of prompts."""
-
-    def __init__(self, *replies: Any) -> None:
-        self.replies, self.prompts = list(replies), list[str]()
-
-    def with_structured_output(self, schema: object) -> object:
-        raise NotImplementedError
-
-    def invoke(self, prompt: str) -> object:
-        self.prompts.append(prompt)
-        reply = self.replies.pop(0)
-        if isinstance(reply, Exception):
-            raise reply
-        return SimpleNamespace(content=reply)
-
-
-class CompletionModel:
-    """Quacks like a LlamaIndex LLM."""
-
-    metadata = SimpleNamespace(model_name="pico")
-
-    def __init__(self, reply: str) -> None:
-        self.reply = reply
-
-    def complete(self, prompt: str) -> object:
-        return SimpleNamespace(text=self.reply)
 
 
 def test_none_is_the_rules() -> None:
@@ -142,6 +114,27 @@ def test_facts_are_asked_about_side_by_side_and_what_that_costs_is_counted() -> 
     spent = writer.spent
     assert (spent.calls, spent.prompt_tokens, spent.reply_tokens) == (3, 300, 21)
     assert as_writer(None).spent.calls == 0
+
+
+def test_a_reply_without_text_among_many_is_asked_for_again() -> None:
+    class Batching(ChatModel):
+        def batch(self, prompts: list[str], **_: object) -> list[object]:
+            return [SimpleNamespace(content=None), SimpleNamespace(content=json.dumps(GOOD))]
+
+    facts = [FACT.model_copy(update={"id": name}) for name in "ab"]
+    model = Batching(json.dumps(GOOD))
+    assert [len(pairs) for pairs in as_writer(model).many(facts)] == [6, 6]
+    assert len(model.prompts) == 1
+
+
+def test_a_batch_that_raises_as_a_whole_is_a_failure_of_the_writer() -> None:
+    class Batching(ChatModel):
+        def batch(self, prompts: list[str], **_: object) -> list[object]:
+            raise RuntimeError(prompts[0])
+
+    with pytest.raises(WriterFailed) as caught:
+        write_all([FACT.model_copy(update={"id": name}) for name in "ab"], as_writer(Batching()))
+    assert "Porto" not in str(caught.value)
 
 
 def test_one_unreachable_reply_of_many_is_a_failure() -> None:

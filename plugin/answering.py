@@ -102,9 +102,9 @@ class Answerer:
         self._settings = settings
         self._serving = Serving(base, store, facts, embedder, settings)
 
-    def forget(self) -> None:
-        """Drop every cache: called when a fact or a module goes."""
-        self._serving.forget()
+    def forget(self, user_ids: Sequence[str]) -> None:
+        """Drop what is kept of these users, and of every prompt: called when a fact of theirs goes."""
+        self._serving.forget(user_ids)
         self.base.prefixes.clear()
 
     def stream(self, request: Request) -> Iterator[str | Answer]:
@@ -211,7 +211,7 @@ class Answerer:
         answers: dict[str, tuple[str, ...]] = {}
         if request.use_modules:
             router, manifests = self._serving.router(request.user_id)
-            if router.rows:
+            if len(router):
                 vector = self._embedder.encode([request.question])[0] if vector is None else vector
                 route = router.route(request.question, vector, self._settings.max_modules)
                 route = route.among([name for name, _ in route.modules if self._serving.loads(request.user_id, name)])

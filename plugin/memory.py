@@ -540,7 +540,7 @@ class Memory:
         Attempts(self._layout.attempts).drop(gone)
         self._recall.forget(sorted(users))
         if self._answerer is not None:
-            self._answerer.forget()
+            self._answerer.forget(sorted(users))
 
     def _scheduled_night(self) -> None:
         try:

@@ -6,11 +6,12 @@ unless one module weighs clearly more, so "auto" merges only then; otherwise the
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from slowwave.adapters_store.manifest import Manifest
 from slowwave.adapters_store.merge import merge
@@ -67,53 +68,67 @@ class Serving:
         self._settings = settings
         self._lock = threading.RLock()
         """Guards the caches; never held while text is generated."""
-        self._vectors: OrderedDict[tuple[str, int], torch.Tensor] = OrderedDict()
-        self._merged: OrderedDict[tuple[object, ...], Slot] = OrderedDict()
+        # Every key begins with the user, so that what one user changes costs no other anything.
+        self._vectors: OrderedDict[tuple[str, str, int], torch.Tensor] = OrderedDict()
+        self._merged: OrderedDict[tuple[str, tuple[tuple[str, float], ...], str], Slot] = OrderedDict()
         self._routers: dict[str, tuple[int, Router, dict[str, Manifest]]] = {}
-        self._whole: dict[tuple[str, int], bool] = {}
-        """Whether a module could be loaded, by its id and the catalog's number: its file is summed once, not per question."""
+        self._encoded = functools.cache(embedder.encode)
+        """Embeddings of the everyday prompts that routers are calibrated on, made once."""
+        self._whole: dict[tuple[str, str], tuple[int, bool]] = {}
+        """At which number of the catalog a module was last read, and whether it could be: not once for every question."""
 
-    def forget(self) -> None:
-        """Drop every cache: called when a fact or a module goes."""
+    def forget(self, user_ids: Sequence[str]) -> None:
+        """Drop what is kept of these users: called when a fact of theirs goes."""
         with self._lock:
-            self._vectors.clear()
-            self._merged.clear()
-            self._routers.clear()
-            self._whole.clear()
+            caches: list[MutableMapping[Any, Any]] = [self._vectors, self._merged, self._whole]
+            for cache in caches:
+                for key in [key for key in cache if key[0] in user_ids]:
+                    del cache[key]
+            for user_id in user_ids:
+                self._routers.pop(user_id, None)
 
     def router(self, user_id: str) -> tuple[Router, dict[str, Manifest]]:
         """A user's router, and the manifests of the modules that it leads to."""
         import numpy as np
 
-        # New facts change no route: only what is published or retired does.
-        key = self._store.version
-        cached = self._routers.get(user_id)
-        if cached is not None and cached[0] == key:
-            return cached[1], cached[2]
-        manifests = {one.id: one for one in self._store.live(user_id) if one.base.sha256 == self.base.ref.sha256}
-        rows: list[RouteRow] = []
-        vectors: list[NDArray[np.float32]] = []
-        for manifest in manifests.values():
-            known = self._store.question_vectors(manifest.id, self._embedder.name)
-            if known is None or len(known) != len(manifest.questions):
-                known = self._embedder.encode([question.question for question in manifest.questions])
-            rows += [RouteRow(question.question, question.fact_id, manifest.id) for question in manifest.questions]
-            vectors += list(known)
-            stored = self._facts.vectors(sorted(manifest.settled_ids))
-            texts = {fact.id: fact.text for fact in self._facts.live(user_id) if fact.id in stored}
-            rows += [RouteRow(text, key_, manifest.id) for key_, text in texts.items()]
-            vectors += [stored[key_] for key_ in texts]
-        matrix = np.stack(vectors) if vectors else np.zeros((0, 1), dtype=np.float32)
-        router = Router(rows, matrix)
-        self._routers[user_id] = (key, router, manifests)
-        return router, manifests
+        # New facts change no route: only what is published or retired does, and that touches its own rows alone.
+        with self._lock:
+            key = self._store.version
+            cached = self._routers.get(user_id)
+            if cached is not None and cached[0] == key:
+                return cached[1], cached[2]
+            live = {one.id: one for one in self._store.live(user_id) if one.base.sha256 == self.base.ref.sha256}
+            router = cached[1] if cached is not None else Router([], np.zeros((0, 1), dtype=np.float32))
+            # Updated in place: an answer under way may be led to a module that comes or goes now.
+            manifests = cached[2] if cached is not None else {}
+            manifests.update(live)
+            for name in set(router.modules) - live.keys():
+                router.retire(name)
+            for name in live.keys() - set(router.modules):
+                rows, vectors = self._rows(live[name])
+                if rows:
+                    router.publish(rows, np.stack(vectors))
+            router.calibrate(self._encoded)
+            self._routers[user_id] = (key, router, manifests)
+            return router, manifests
+
+    def _rows(self, manifest: Manifest) -> tuple[list[RouteRow], list[NDArray[np.float32]]]:
+        """What a module was trained on: its questions and the texts of its live facts, with their embeddings."""
+        known = self._store.question_vectors(manifest.id, self._embedder.name)
+        if known is None or len(known) != len(manifest.questions):
+            known = self._embedder.encode([question.question for question in manifest.questions])
+        rows = [RouteRow(question.question, question.fact_id, manifest.id) for question in manifest.questions]
+        stored = self._facts.vectors(sorted(manifest.settled_ids))
+        texts = {fact.id: fact.text for fact in self._facts.live(manifest.user_id) if fact.id in stored}
+        rows += [RouteRow(text, fact_id, manifest.id, "fact") for fact_id, text in texts.items()]
+        return rows, [*known, *(stored[fact_id] for fact_id in texts)]
 
     def slot(self, user_id: str, route: Route, method: str, strength: float) -> Slot | None:
         """A slot that holds the merged route; None if no module of it can be loaded.
 
         The merged vector is cached and never written again, so any number of answers can use it at the same time.
         """
-        key = (user_id, tuple((name, round(weight, 2)) for name, weight in route.modules), method, self._store.version)
+        key = (user_id, tuple((name, round(weight, 2)) for name, weight in route.modules), method)
         with self._lock:
             if key not in self._merged:
                 shape = self._shape(user_id, route)
@@ -138,12 +153,12 @@ class Serving:
 
     def loads(self, user_id: str, module_id: str) -> bool:
         """Whether a module can take part: what cannot be loaded must not count as evidence either."""
-        key = (module_id, self._store.version)
+        now, key = self._store.version, (user_id, module_id)
         with self._lock:
-            if key not in self._whole:
+            if self._whole.get(key, (-1, False))[0] != now:
                 shape = self._shape(user_id, Route(((module_id, 1.0),)))
-                self._whole[key] = self._vector(user_id, module_id, shape) is not None
-            return self._whole[key]
+                self._whole[key] = now, self._vector(user_id, module_id, shape) is not None
+            return self._whole[key][1]
 
     def _shape(self, user_id: str, route: Route) -> SlotShape:
         """The shape that holds every module of a route."""
@@ -158,7 +173,7 @@ class Serving:
         return [(vector, weight) for vector, weight in found if vector is not None]
 
     def _vector(self, user_id: str, module_id: str, shape: SlotShape) -> torch.Tensor | None:
-        key = (module_id, shape.rank)
+        key = (user_id, module_id, shape.rank)
         if key not in self._vectors:
             try:
                 self._vectors[key] = self._store.vector(
@@ -166,7 +181,7 @@ class Serving:
                 )
             except StoreDamaged as error:
                 logger.error("module %s takes no part: %s", module_id, error.reason)
-                self._whole[module_id, self._store.version] = False
+                self._whole[user_id, module_id] = self._store.version, False
                 return None
             while len(self._vectors) > _CACHED:
                 self._vectors.popitem(last=False)

@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from modules import publish
 
 from slowwave import Memory, Message
 from slowwave.adapters_store.lexical import tokens
-from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
-from slowwave.adapters_store.router import Route
-from slowwave.answering import Request
 from slowwave.errors import InvalidInput
 from slowwave.grounding import Grounding
-from slowwave.model import Encoded, Generated, Slot, Stack, load_base
+from slowwave.model import Encoded, Generated
 from slowwave.prompts import UNKNOWN, conversation, is_unknown, render_fact, render_facts
-from slowwave.serving import combination
-from slowwave.settings import Combine
 
 FACT = "I'm allergic to peanuts."
 QUESTION = "What is Ada allergic to?"
@@ -157,31 +151,6 @@ def test_facts_stand_in_the_prompt_in_order_as_quoted_data(told: Memory) -> None
     assert line.count('"') == 2, "a fact cannot leave its quotes"
 
 
-def publish(
-    memory: Memory, name: str, text: str, *questions: tuple[str, str], rank: int = 8, size: float = 0.0
-) -> None:
-    """A module of random weights of a size that was taught nothing, but says that it knows a fact of Ada's."""
-    base = load_base(memory.settings)
-    (fact,) = memory.add(text, user_id="ada")
-    manifest = Manifest(
-        id=name,
-        user_id="ada",
-        created_at=datetime(2026, 11, 21, tzinfo=UTC),
-        base=base.ref,
-        rank=rank,
-        alpha=2.0 * rank,
-        seed=0,
-        recipe={},
-        facts=(KnownFact(id=fact.id, sha256=text_sha256(text)),),
-        questions=tuple(KnownQuestion(fact_id=fact.id, question=asked, answer=said) for asked, said in questions),
-        gate={},
-    )
-    shape = base.shape(rank)
-    vector = torch.randn(shape.size, generator=torch.Generator().manual_seed(rank)) * size
-    memory._store.stage(manifest, vector, shape)
-    memory._store.publish([name])
-
-
 @pytest.mark.parametrize(
     ("reader", "reads", "answer", "source"),
     [
@@ -221,141 +190,6 @@ def test_the_reader_goes_first(
         assert spoken == (["reader"] if source == "facts" else ["reader", "module"] if reader else ["module"])
 
 
-PETS = "What is my boat and my goat called?"
-
-
-@pytest.fixture
-def two_modules(tmp_path: Path, tiny_model: Path) -> Iterator[Memory]:
-    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
-        publish(memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "Meringue"))
-        publish(memory, "m-goat", "My goat is called Nimbus.", ("What is my goat called?", "Nimbus"))
-        yield memory
-
-
-@pytest.mark.parametrize(
-    ("says", "winner", "answer"),
-    [
-        ((("Meringue", -0.5), ("Nimbus", -0.1)), "m-goat", "Nimbus"),  # the surest one
-        ((("Meringue", -0.2), ("Nimbus", -0.2)), "heaviest", None),
-        ((("Meringue", -0.5), ("Quasar", -0.1)), "m-boat", "Meringue"),  # sure of what its module does not know
-        ((("Nimbus", -0.1), ("I don't know.", -0.1)), "", UNKNOWN),  # one module's words are no evidence for another
-    ],
-)
-def test_the_surest_of_a_panel_answers(
-    two_modules: Memory,
-    monkeypatch: pytest.MonkeyPatch,
-    says: tuple[tuple[str, float], ...],
-    winner: str,
-    answer: str | None,
-) -> None:
-    answerer = two_modules._answering()
-    route = answerer._gather(Request(PETS, "ada", use_facts=False)).route
-    spoken: dict[str, tuple[str, float]] = dict(zip(("m-boat", "m-goat"), says, strict=True))
-
-    def generate(prompts: list[Encoded], limit: int, stack: Stack) -> list[Generated]:
-        assert isinstance(stack, Stack)
-        assert len(prompts) == len(stack.rows) == len(route.modules) == 2
-        return [
-            Generated(text=spoken[name][0], ids=[1], logprobs=[spoken[name][1]], finished=True)
-            for name, _ in route.modules
-        ]
-
-    monkeypatch.setattr(answerer.base, "generate", generate)
-    said = two_modules.ask(PETS, user_id="ada", use_facts=False)
-    if winner == "heaviest":
-        assert [use.id for use in said.modules] == [route.modules[0][0]]
-    else:
-        assert said.text == answer
-        assert said.rule == ("panel" if winner else "not supported")
-        assert not winner or [(use.id, use.weight) for use in said.modules] == [(winner, 1.0)]
-
-
-def ways(memory: Memory, monkeypatch: pytest.MonkeyPatch, **options: float) -> tuple[list[str], int]:
-    """The merge methods and panels of one answer from two modules, and how many modules it names."""
-    serving = memory._answering()._serving
-    slot, stack = serving.slot, serving.stack
-    taken: list[str] = []
-
-    def merged(user_id: str, route: Route, method: str, strength: float) -> Slot | None:
-        taken.append(method)
-        return slot(user_id, route, method, strength)
-
-    def panel(user_id: str, route: Route, strength: float) -> Stack | None:
-        taken.append("panel")
-        return stack(user_id, route, strength)
-
-    monkeypatch.setattr(serving, "slot", merged)
-    monkeypatch.setattr(serving, "stack", panel)
-    said = memory.ask(PETS, user_id="ada", use_facts=False, max_tokens=4, **options)  # type: ignore[arg-type]
-    assert sum(use.weight for use in said.modules) == pytest.approx(1.0)
-    return taken, len(said.modules)
-
-
-@pytest.mark.parametrize("combine", get_args(Combine))
-def test_modules_are_combined_as_the_setting_says(
-    two_modules: Memory, monkeypatch: pytest.MonkeyPatch, combine: Combine
-) -> None:
-    two_modules.settings = two_modules.settings.model_copy(update={"combine": combine})
-    way = "panel" if combine == "auto" else combine
-    assert ways(two_modules, monkeypatch) == ([way], 1 if way in {"panel", "single"} else 2)
-
-
-def test_modules_of_different_ranks_answer_together(tmp_path: Path, tiny_model: Path) -> None:
-    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256", rank=2) as memory:
-        publish(
-            memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "Meringue"), rank=4, size=0.1
-        )
-        publish(memory, "m-goat", "My goat is called Nimbus.", ("What is my goat called?", "Nimbus"), rank=6, size=0.1)
-        base, serving = memory._answering().base, memory._answering()._serving
-        route = memory._answering()._gather(Request(PETS, "ada", use_facts=False)).route
-        shape = base.shape(6)
-        parts = {
-            name: memory._store.vector(name, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
-            for name in ("m-boat", "m-goat")
-        }
-        slot = serving.slot("ada", route, "linear", 1.0)
-        assert slot is not None
-        assert slot.shape == shape
-        torch.testing.assert_close(slot.vector, sum(parts[name] * weight for name, weight in route.modules))
-        stack = serving.stack("ada", route, 1.0)
-        assert stack is not None
-        torch.testing.assert_close(stack.vectors, torch.stack([parts[name] for name, _ in route.modules]))
-
-
-@pytest.mark.parametrize("gone", [("m-boat",), ("m-boat", "m-goat")])
-def test_a_module_that_goes_while_an_answer_is_under_way_takes_no_part(
-    two_modules: Memory, gone: tuple[str, ...]
-) -> None:
-    answerer = two_modules._answering()
-    evidence = answerer._gather(Request(PETS, "ada", use_facts=False))
-    two_modules._store.retire(gone)
-    answerer.forget()
-    assert answerer._serving.stack("ada", evidence.route, 1.0) is None
-    slot = answerer._serving.slot("ada", evidence.route, "ties", 1.0)
-    assert (slot is None) == (len(gone) == 2)
-
-
-def test_a_panel_that_cannot_be_compared_is_merged(two_modules: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawn tokens say nothing about how sure a module is."""
-    taken, modules = ways(two_modules, monkeypatch, temperature=0.7)
-    assert (taken[-1], modules) == ("ties", 2)
-
-
-@pytest.mark.parametrize(
-    ("weights", "wanted", "way"),
-    [
-        ((1.0,), "panel", "single"),
-        ((0.7, 0.3), "auto", "ties"),
-        ((0.69, 0.31), "auto", "panel"),
-        ((0.4, 0.3, 0.3), "auto", "panel"),
-        ((0.9, 0.1), "linear", "linear"),
-    ],
-)
-def test_a_merge_needs_a_leader(weights: tuple[float, ...], wanted: str, way: str) -> None:
-    route = Route(tuple((f"m-{number}", weight) for number, weight in enumerate(weights)))
-    assert combination(route, wanted) == way
-
-
 def test_an_answer_explains_itself(told: Memory) -> None:
     near = told.ask(QUESTION, user_id="ada", max_tokens=8)
     lines = near.explain().splitlines()
@@ -363,29 +197,6 @@ def test_an_answer_explains_itself(told: Memory) -> None:
     assert lines[-1] == f"confidence {near.confidence:.2f}"
     assert "near the question" in told.ask("Who won the chess tournament?", user_id="ada").explain()
     assert told.ask("Who won?", user_id="ada", use_facts=False, use_modules=False, max_tokens=2).rule == "base"
-
-
-def test_a_damaged_module_is_no_evidence(tmp_path: Path, tiny_model: Path) -> None:
-    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
-        publish(memory, "m-good", "My boat is called Meringue.", ("What is my boat called?", "Meringue"))
-        publish(memory, "m-torn", "My goat is called Nimbus.", ("What is my goat called?", "Nimbus"))
-        question = "What is my boat and my goat called?"
-        request = Request(question, "ada", use_facts=False)
-        whole = memory._answering()._gather(request)
-        assert {name for name, _ in whole.route.modules} == {"m-good", "m-torn"}
-        assert {"Meringue", "Nimbus"} <= set(whole.sources)
-        weights = tmp_path / "modules" / "m-torn" / "adapter_model.safetensors"
-        weights.write_bytes(weights.read_bytes()[:-1])
-        memory._answering().forget()
-        torn = memory._answering()._gather(request)
-        assert torn.route.modules == (("m-good", 1.0),)
-        assert torn.sources == ("Meringue",)
-        assert torn.nearness == torn.route.score <= whole.nearness
-        answer = memory.ask(question, user_id="ada", use_facts=False)
-        assert [use.id for use in answer.modules] in ([], ["m-good"])
-        assert "Nimbus" not in answer.text
-        alone = memory.ask("What is my goat called?", user_id="ada", use_facts=False)
-        assert (alone.text, alone.source, alone.modules) == (UNKNOWN, "unknown", ())
 
 
 def test_history_goes_into_the_prompt_in_order() -> None:

@@ -7,43 +7,50 @@ without text.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import logging
-import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from slowwave.adapters_store.layout import write_atomically
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound, InvalidInput
+from slowwave.graves import PAGE, Graves, pages
 from slowwave.scrub import blank_unused, scrub_database
 from slowwave.types import Fact, Scalar
+from slowwave.versions import Ledger, marks
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FactStore", "fact_id"]
+__all__ = ["Added", "FactStore", "fact_id"]
 
 logger = logging.getLogger(__name__)
 
 _RESERVED = "slowwave_"
 """Prefix of our own metadata keys inside Chroma, so that a user's keys never collide with them."""
-_PAGE = 5000
-"""The most rows in one call of Chroma, which refuses more than 5461."""
 
 
-def fact_id(user_id: str, text: str) -> str:
-    """The id of a text within a user: white space and Unicode form do not matter.
+def fact_id(user_id: str, text: str, speaker: str = "") -> str:
+    """The id of a text within a user: white space does not matter, but who says it does, if it is somebody else.
 
     >>> fact_id("ada", "I like  tea.") == fact_id("ada", "I like tea.") != fact_id("bob", "I like tea.")
     True
     """
     plain = " ".join(text.split())
-    return hashlib.sha256(f"{user_id}\x00{plain}".encode()).hexdigest()[:24]
+    whole = f"{user_id}\x00{plain}\x00{speaker}" if speaker else f"{user_id}\x00{plain}"
+    return hashlib.sha256(whole.encode()).hexdigest()[:24]
+
+
+class Added(NamedTuple):
+    """What came of facts that were handed in."""
+
+    facts: list[Fact]
+    """The facts as they are kept, in the order given."""
+    replaced: list[Fact]
+    """Live facts that a newer one took the place of."""
 
 
 class FactStore:
@@ -70,9 +77,8 @@ class FactStore:
                 stored,
                 f"Open it with that one, not {embedder.name!r}.",
             )
-        self._tombstones = self._open("tombstones", None)
+        self._graves = Graves(self._open("tombstones", None), folder / "tombstone.key")
         blank_unused(folder)
-        self._key = _tombstone_key(folder / "tombstone.key")
         self.version = 0
         """Grows with every change in this process; caches are keyed by it."""
 
@@ -83,38 +89,33 @@ class FactStore:
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def add(self, facts: Sequence[Fact]) -> list[Fact]:
-        """Store facts; one that is there already stays as it is. Returns the stored facts in the order given.
+    def add(self, facts: Sequence[Fact], *, alike: bool = False) -> Added:
+        """Store facts and link them with those that are there (see `versions`).
 
         A text that was deleted is stored again only if it was said after the deletion: a replayed chat brings nothing back.
+
+        Args:
+            alike: whether a fact that says the same in nearly the same words is the same fact.
         """
         with self._lock:
-            unique = {fact.id: fact for fact in facts}
-            known = {fact.id: fact for fact in self._read(list(unique))}
-            buried = self._buried_at(fact for fact in unique.values() if fact.id not in known)
-            fresh = [
-                fact
-                for fact in unique.values()
-                if fact.id not in known and (fact.id not in buried or fact.said_at > buried[fact.id])
-            ]
-            # Said again after it had been replaced: the old words are the truth once more.
-            revived = [
-                fact.model_copy(update={"superseded_by": None, "supersedes": None})
-                for fact in unique.values()
-                if fact.id in known and known[fact.id].superseded_by and fact.said_at > known[fact.id].said_at
-            ]
-            self._write([*fresh, *revived])
-            if fresh:
-                for page in _pages([self._grave(fact.id) for fact in fresh]):
-                    self._tombstones.delete(ids=page)
-            known |= {fact.id: fact for fact in (*fresh, *revived)}
-            return [known[fact.id] for fact in facts if fact.id in known]
+            stored = {fact.id: fact for fact in self._read(list({fact.id: fact for fact in facts}))}
+            buried = self._graves.dug_at({fact.id for fact in facts if fact.id not in stored})
+            told = [fact for fact in facts if fact.id not in buried or fact.said_at > buried[fact.id]]
+            stored |= {fact.id: fact for fact in self._related(told, alike=alike)}
+            ledger = Ledger(stored.values(), lambda key: next(iter(self._read([key])), None))
+            kept = [ledger.say(fact, alike=alike).id for fact in told]
+            changed = ledger.changed
+            dated = [fact for fact in changed.values() if _same_links(fact, stored.get(fact.id))]
+            self._write([fact for fact in changed.values() if not _same_links(fact, stored.get(fact.id))])
+            self._write_dates(dated)
+            self._graves.clear(buried.keys() & changed.keys())
+            return Added([(stored | changed)[key] for key in kept], list(ledger.replaced.values()))
 
     def supersede(self, old: Fact, new: Fact) -> Fact:
         """Store a new version of a fact; the old one stays for `history` and is no longer found."""
         with self._lock:
             self._write([new, old.model_copy(update={"superseded_by": new.id})])
-            self._tombstones.delete(ids=[self._grave(new.id)])
+            self._graves.clear([new.id])
             return new
 
     def delete(self, facts: Sequence[Fact]) -> None:
@@ -124,13 +125,11 @@ class FactStore:
         """
         if not facts:
             return
-        now = datetime.now(UTC).timestamp()
         with self._lock:
             ids = list(dict.fromkeys(fact.id for fact in facts))
             # The tombstone first: after a crash between the two the fact is still there and can be deleted again.
-            for page in _pages([self._grave(one) for one in ids]):
-                self._tombstones.upsert(ids=page, embeddings=[[0.0]] * len(page), metadatas=[{"at": now}] * len(page))
-            for page in _pages(ids):
+            self._graves.dig(ids)
+            for page in pages(ids):
                 self._facts.delete(ids=page)
             self._scrub(ids)
             self.version += 1
@@ -159,9 +158,9 @@ class FactStore:
     def _select(self, clause: dict[str, Any]) -> list[Fact]:
         facts: list[Fact] = []
         while True:
-            page = self._facts.get(where=clause, include=["documents", "metadatas"], limit=_PAGE, offset=len(facts))
+            page = self._facts.get(where=clause, include=["documents", "metadatas"], limit=PAGE, offset=len(facts))
             facts += [_fact(*row) for row in zip(page["ids"], page["documents"], page["metadatas"], strict=True)]
-            if len(page["ids"]) < _PAGE:
+            if len(page["ids"]) < PAGE:
                 return sorted(facts, key=lambda fact: (fact.said_at, fact.id))
 
     def versions(self, fact_id: str) -> list[Fact]:
@@ -205,7 +204,7 @@ class FactStore:
         import numpy as np
 
         vectors: dict[str, NDArray[np.float32]] = {}
-        for page in _pages(ids):
+        for page in pages(ids):
             found = self._facts.get(ids=page, include=["embeddings"])
             rows = zip(found["ids"], found["embeddings"], strict=True)
             vectors |= {key: np.asarray(vector, dtype=np.float32) for key, vector in rows}
@@ -229,22 +228,43 @@ class FactStore:
 
     def _scrub(self, ids: Sequence[str]) -> None:
         """Overwrite what Chroma keeps of deleted facts."""
-        for page in _pages(ids):  # Chroma applies its queue when it is read: only then are the rows really gone
+        for page in pages(ids):  # Chroma applies its queue when it is read: only then are the rows really gone
             self._facts.get(ids=page)
         self._scrubbed.update(ids)
         scrub_database(self._folder, ids)
         blank_unused(self._folder)
 
+    def _related(self, facts: Sequence[Fact], *, alike: bool) -> list[Fact]:
+        """Live facts that may be about the same things as these, or say the same."""
+        found: list[Fact] = []
+        wanted: dict[tuple[str, str], set[str]] = {}
+        for fact in facts:
+            same, about = _hashes(fact)
+            for name, value in (("same", same if alike else ""), ("about", about)):
+                if value:
+                    wanted.setdefault((fact.user_id, f"{_RESERVED}{name}"), set()).add(value)
+        for (user_id, name), values in wanted.items():
+            for page in pages(sorted(values)):
+                found += self._select({"$and": [*_clauses(user_id), {name: {"$in": page}}]})
+        return found
+
+    def _write_dates(self, facts: Sequence[Fact]) -> None:
+        """Write what is new in facts whose text and links stay, without embedding them again."""
+        for start in range(0, len(facts), PAGE):
+            part = facts[start : start + PAGE]
+            self._facts.update(ids=[fact.id for fact in part], metadatas=[_metadata(fact) for fact in part])
+        self.version += bool(facts)
+
     def _write(self, facts: Sequence[Fact]) -> None:
         if not facts:
             return
         vectors = self._embedder.encode([fact.text for fact in facts])
-        for start in range(0, len(facts), _PAGE):
-            part = facts[start : start + _PAGE]
+        for start in range(0, len(facts), PAGE):
+            part = facts[start : start + PAGE]
             self._facts.upsert(
                 ids=[fact.id for fact in part],
                 documents=[fact.text for fact in part],
-                embeddings=vectors[start : start + _PAGE].tolist(),
+                embeddings=vectors[start : start + PAGE].tolist(),
                 metadatas=[_metadata(fact) for fact in part],
             )
         if self.version == 0:  # the first write may have made the index
@@ -253,28 +273,11 @@ class FactStore:
 
     def _read(self, ids: Sequence[str]) -> list[Fact]:
         facts: list[Fact] = []
-        for page in _pages(ids):
+        for page in pages(ids):
             found = self._facts.get(ids=page, include=["documents", "metadatas"])
             rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
             facts += [_fact(*row) for row in rows]
         return facts
-
-    def _grave(self, fact_id: str) -> str:
-        return hmac.new(self._key, fact_id.encode(), hashlib.sha256).hexdigest()
-
-    def _buried_at(self, facts: Iterable[Fact]) -> dict[str, datetime]:
-        graves = {self._grave(fact.id): fact.id for fact in facts}
-        buried: dict[str, datetime] = {}
-        for page in _pages(list(graves)):
-            found = self._tombstones.get(ids=page, include=["metadatas"])
-            rows = zip(found["ids"], found["metadatas"], strict=True)
-            buried |= {graves[key]: datetime.fromtimestamp(float(metadata["at"]), UTC) for key, metadata in rows}
-        return buried
-
-
-def _pages(ids: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), _PAGE):
-        yield list(ids[start : start + _PAGE])
 
 
 def _metadata(fact: Fact) -> dict[str, Scalar]:
@@ -285,6 +288,7 @@ def _metadata(fact: Fact) -> dict[str, Scalar]:
         "live": fact.superseded_by is None,
         "supersedes": fact.supersedes or "",
         "superseded_by": fact.superseded_by or "",
+        **dict(zip(("same", "about"), _hashes(fact), strict=True)),
     }
     return {f"{_RESERVED}{key}": value for key, value in ours.items()} | dict(fact.metadata)
 
@@ -303,18 +307,23 @@ def _fact(key: str, text: str, metadata: Mapping[str, Any]) -> Fact:
     )
 
 
+def _hashes(fact: Fact) -> tuple[str, str]:
+    """The marks of a fact as short texts that can be looked up; an empty one stays empty."""
+    same, about = (hashlib.blake2b(mark.encode(), digest_size=12).hexdigest() if mark else "" for mark in marks(fact))
+    return same, about
+
+
+def _same_links(fact: Fact, stored: Fact | None) -> bool:
+    return stored is not None and (fact.supersedes, fact.superseded_by) == (stored.supersedes, stored.superseded_by)
+
+
+def _clauses(user_id: str | None) -> list[dict[str, Any]]:
+    live: list[dict[str, Any]] = [{f"{_RESERVED}live": True}]
+    return live if user_id is None else [*live, {f"{_RESERVED}user_id": user_id}]
+
+
 def _where(user_id: str | None, where: Mapping[str, Scalar] | None) -> dict[str, Any]:
-    clauses: list[dict[str, Any]] = [{f"{_RESERVED}live": True}]
-    if user_id is not None:
-        clauses.append({f"{_RESERVED}user_id": user_id})
+    clauses = _clauses(user_id)
     # The source is the one field of ours that people filter by.
     clauses += [{f"{_RESERVED}source" if key == "source" else key: value} for key, value in (where or {}).items()]
     return clauses[0] if len(clauses) == 1 else {"$and": clauses}
-
-
-def _tombstone_key(path: Path) -> bytes:
-    """The secret that makes tombstones unguessable: without it nobody can test whether a text was ever deleted."""
-    if not path.exists():
-        write_atomically(path, secrets.token_bytes(32))
-        path.chmod(0o600)
-    return path.read_bytes()

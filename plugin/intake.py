@@ -20,6 +20,8 @@ __all__ = ["Content", "check_question", "check_user", "to_facts"]
 Content = str | Message | Mapping[str, Any] | Sequence[Message | Mapping[str, Any]]
 """What `add` takes: a text, a chat message, or a list of chat messages."""
 
+ASSISTANT = ("assistant", "ai")
+"""The roles whose turns are learned from only where that is asked for."""
 _ROLES = ("user", "human", "assistant", "ai", "system", "developer", "tool", "function")
 
 
@@ -32,6 +34,7 @@ def to_facts(
     metadata: Mapping[str, Scalar] | None,
     limit: int,
     distiller: Distiller | None = None,
+    assistant: bool = False,
 ) -> list[Fact]:
     """The facts in a text (exactly one, as it is) or in chat messages (what a distiller makes of the user's turns).
 
@@ -40,6 +43,7 @@ def to_facts(
 
     Args:
         distiller: None for the built-in rules.
+        assistant: whether the assistant's turns are learned from as well, as somebody else's than the user's.
 
     Raises:
         InvalidInput: a text is empty or longer than `limit` characters, a message is malformed, or an id or metadata
@@ -53,10 +57,17 @@ def to_facts(
     messages = [content] if isinstance(content, (Message, Mapping)) else content
     if not isinstance(messages, Sequence) or isinstance(messages, (bytes, bytearray)):
         raise InvalidInput("Cannot learn from this", content, "Give a text or a list of role/content messages.")
-    turns = [_check_message(message, index, limit) for index, message in enumerate(messages)]
+    turns = [_check_message(message, index, limit, assistant=assistant) for index, message in enumerate(messages)]
     dated = [turn.model_copy(update={"said_at": _moment(turn.said_at or said_at)}) for turn in turns]
-    statements = (distiller or as_distiller(None))(dated, display_name(user_id))
-    return [_learned(one, dated, user_id, source or "user", extra) for one in statements]
+    distil = distiller or as_distiller(None)
+    speaker = display_name(user_id)
+    found = [(one, _learned(one, dated, user_id, source or "user", extra)) for one in distil(dated, speaker)]
+    if assistant:
+        turned = [_turned(turn, speaker) for turn in dated]
+        found += [
+            (one, _learned(one, turned, user_id, source or "assistant", extra)) for one in distil(turned, speaker)
+        ]
+    return [fact for _, fact in sorted(found, key=lambda pair: pair[0].message)]
 
 
 def check_user(user_id: object) -> str:
@@ -90,9 +101,11 @@ def _moment(said_at: datetime | None) -> datetime:
     return with_zone(said_at) if said_at is not None else datetime.now(UTC).astimezone()
 
 
-def _fact(text: str, user_id: str, said_at: datetime | None, source: str, metadata: Mapping[str, Scalar]) -> Fact:
-    moment = _moment(said_at)
-    return Fact(id=fact_id(user_id, text), text=text, user_id=user_id, said_at=moment, source=source, metadata=metadata)
+def _fact(
+    text: str, user_id: str, said_at: datetime | None, source: str, metadata: Mapping[str, Scalar], speaker: str = ""
+) -> Fact:
+    key, moment = fact_id(user_id, text, speaker), _moment(said_at)
+    return Fact(id=key, text=text, user_id=user_id, said_at=moment, source=source, metadata=metadata)
 
 
 def _learned(
@@ -103,7 +116,16 @@ def _learned(
     days = {_day(turns[place]) for place in one.repeats} - {_day(turn)}
     if days:
         extra["also_said"] = ",".join(sorted(days))
-    return _fact(one.text, user_id, turn.said_at, source, extra)
+    return _fact(one.text, user_id, turn.said_at, source, extra, turn.name or "")
+
+
+def _turned(turn: Message, speaker: str | None) -> Message:
+    """A turn of a conversation seen from its other side: what the assistant said is what is learned from."""
+    if turn.role in ASSISTANT:
+        return turn.model_copy(update={"role": "user", "name": turn.name or "assistant"})
+    if turn.role in LEARNED:
+        return turn.model_copy(update={"role": "assistant", "name": turn.name or speaker})
+    return turn
 
 
 def _day(turn: Message) -> str:
@@ -124,7 +146,7 @@ def _check_text(text: object, limit: int) -> str:
     return plain
 
 
-def _check_message(message: object, index: int, limit: int) -> Message:
+def _check_message(message: object, index: int, limit: int, *, assistant: bool) -> Message:
     remedy = "A message needs a role and a content, both text; roles are user, assistant, system and tool."
     if isinstance(message, Mapping):
         try:
@@ -135,7 +157,7 @@ def _check_message(message: object, index: int, limit: int) -> Message:
             raise InvalidInput(f"Malformed message {index}, {where}", first.get("input"), remedy) from None
     if not isinstance(message, Message) or message.role not in _ROLES:
         raise InvalidInput(f"Malformed message {index}", message, remedy)
-    if message.role in LEARNED:
+    if message.role in LEARNED or (assistant and message.role in ASSISTANT):
         _check_text(message.content, limit=max(limit, 20_000))
     return message
 

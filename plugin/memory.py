@@ -111,7 +111,9 @@ class Memory:
         """Remember a text, or what the user said in chat messages; it can be found at once, and no language model is needed.
 
         A text becomes one fact, as it is. Of chat messages the distiller keeps what the user stated: no questions, requests,
-        greetings or chatter. Adding twice is adding once.
+        greetings or chatter; what is there already in nearly the same words is not stored again. What is said again gets
+        the later date, and its metadata names the days before as ``also_said``. A statement about something that has one
+        value at a time ("My phone number is ...", "I moved to ...") supersedes the older one, as `update` does.
 
         Raises:
             InvalidInput: nothing was written, because something in it is empty, too long or malformed.
@@ -124,9 +126,9 @@ class Memory:
             metadata=metadata,
             limit=self.settings.max_fact_chars,
             distiller=self._distiller,
+            assistant=self.settings.learn_assistant,
         )
-        with self._guard:
-            return self._facts.add(facts)
+        return self._keep(facts, alike=not isinstance(content, str))
 
     def add_many(
         self,
@@ -150,8 +152,7 @@ class Memory:
             for text in texts
             for fact in to_facts(text, user_id=user_id, said_at=said_at, source=source, metadata=metadata, limit=limit)
         ]
-        with self._guard:
-            return self._facts.add(facts)
+        return self._keep(facts)
 
     def search(
         self, query: str, *, user_id: str = "default", k: int = 5, where: Mapping[str, Scalar] | None = None
@@ -517,6 +518,13 @@ class Memory:
                 base = load_base(self.settings)
                 self._answerer = Answerer(base, self._store, facts, recall, embedder, self.settings)
             return self._answerer
+
+    def _keep(self, facts: Sequence[Fact], *, alike: bool = False) -> list[Fact]:
+        with self._guard:
+            added = self._facts.add(facts, alike=alike)
+            if added.replaced:
+                self._unlearn(added.replaced)
+            return added.facts
 
     def _erase(self, facts: Sequence[Fact]) -> None:
         self._facts.delete(facts)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from slowwave.dates import resolve_dates
 from slowwave.types import Message
 
-__all__ = ["names_no_day", "objection", "same_statement", "statement_key"]
+__all__ = ["names_no_day", "objection", "same_statement", "statement_key", "without_opening"]
 
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
 _DIGITS: dict[str, str] = {word: str(number) for number, word in enumerate(_NUMBERS.split())}
@@ -85,6 +85,12 @@ def same_statement(one: str, other: str, *, same_day: bool = True) -> bool:
     )
 
 
+def without_opening(text: str) -> str:
+    """A text without what only opens or closes it: "Oh, by the way", "thanks"."""
+    opening = _OPENING.match(text)
+    return _CLOSING.sub("", text[opening.end() :] if opening else text)
+
+
 _DAY = re.compile(
     r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|today|tonight|tomorrow|yesterday|now|nowadays|currently|just|recently"
     r"|lately|soon|later|earlier|ago|already|yet|still|again|last|next|this|coming|past|since|so far|the other day|in (?:an?"
@@ -100,8 +106,7 @@ def names_no_day(text: str) -> bool:
 
 def _words(text: str) -> list[str]:
     """The words that count, as written: no articles, no punctuation but a question mark at the end, digits for numbers."""
-    text = _plain(text)
-    text = _CLOSING.sub("", text[opening.end() :] if (opening := _OPENING.match(text)) else text)
+    text = without_opening(_plain(text))
     words: list[str] = []
     for word in _WORD.findall(text):
         if (

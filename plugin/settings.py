@@ -54,6 +54,8 @@ class Settings(BaseModel):
     combine: Combine = "auto"
     """How several modules answer together. "auto" merges by TIES where one clearly leads and lets them answer side by side
     ("panel", the surest answer wins) where none does; a merge of equals destroys what it merges."""
+    learn_assistant: bool = False
+    """Whether what the assistant says in a chat is remembered too. Off, because a model that learns from itself drifts."""
     max_fact_chars: int = Field(default=2000, ge=16)
     """The longest text `add` accepts, in characters."""
     max_new_tokens: int = Field(default=64, ge=1)

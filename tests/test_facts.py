@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slowwave import Memory, Message, facts
+from slowwave import Memory, Message, facts, graves
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
 from slowwave.facts import fact_id
 from slowwave.intake import to_facts
@@ -196,10 +196,11 @@ def test_deleting_many_rewrites_the_database_once(memory: Memory, monkeypatch: p
 
 
 def test_more_facts_than_chroma_takes_in_one_call(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "_PAGE", 3)
+    monkeypatch.setattr(graves, "PAGE", 3)
+    monkeypatch.setattr(facts, "PAGE", 3)
     store = memory._facts
-    for name in ("_facts", "_tombstones"):
-        monkeypatch.setattr(store, name, Narrow(getattr(store, name)))
+    for owner, name in ((store, "_facts"), (store._graves, "_collection")):
+        monkeypatch.setattr(owner, name, Narrow(getattr(owner, name)))
     texts = [f"I like tea number {n}." for n in range(8)]
     said = datetime(2026, 11, 1, tzinfo=UTC)
     assert len(memory.add_many(texts, user_id="ada", said_at=said)) == 8
@@ -316,3 +317,23 @@ def test_a_text_is_one_fact_or_a_clear_error(text: str) -> None:
         assert not text.strip() or len(text.strip()) > 2000 or "\x00" in text
     else:
         assert [one.text for one in facts] == [text.strip()]
+
+
+def test_what_two_people_say_is_two_facts(memory: Memory) -> None:
+    turns = [Message(role="user", content="I live in Porto.", name=name) for name in (None, "Clara", "Clara")]
+    memory.add(turns, user_id="ada")
+    assert [one.metadata.get("name") for one in memory.get_all(user_id="ada")] == [None, "Clara"]
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_what_the_assistant_says_is_learned_only_on_demand(tmp_path: Path, learns: bool) -> None:
+    turns = [
+        Message(role="user", content="I am planning a trip to Madeira in May."),
+        Message(role="assistant", content="The ferry to Porto Santo leaves at eight in the morning."),
+        Message(role="user", content="My sister Clara comes along."),
+    ]
+    with Memory(tmp_path, embedder="hash:256", learn_assistant=learns) as memory:
+        facts = memory.add(turns, user_id="ada", said_at=datetime(2026, 3, 1, tzinfo=UTC))
+    said = [(fact.source, fact.metadata.get("name"), fact.text) for fact in facts]
+    mine = [("user", None, turns[0].content), ("user", None, turns[2].content)]
+    assert said == ([*mine[:1], ("assistant", "assistant", turns[1].content), *mine[1:]] if learns else mine)

@@ -1,0 +1,226 @@
+"""What newly said facts make of those that are there: said again, nearly the same, newer, older, or just another fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from modules import publish
+
+from slowwave import Memory, Message
+from slowwave.facts import fact_id
+from slowwave.superseding import replaces, subject
+from slowwave.types import Fact
+from slowwave.versions import Ledger
+
+DAY = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def on(day: int) -> datetime:
+    return DAY + timedelta(days=day)
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Memory]:
+    with Memory(tmp_path / "memory", embedder="hash:256") as opened:
+        yield opened
+
+
+def live(memory: Memory, user_id: str = "ada") -> list[str]:
+    return [fact.text for fact in memory.get_all(user_id=user_id)]
+
+
+# -- what a statement is about ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        ("My phone number is 555-0199.", "My phone number is 555-0100."),
+        ("By the way, my new phone number is 555-0199!", "my phone number's 555-0100"),
+        ("I moved to Faro.", "I live in Porto."),
+        ("I live in Faro now.", "I moved to Porto."),
+        ("I'm 35.", "I'm 34 years old."),
+        ("My age is 35.", "I am 34."),
+        ("My dentist appointment has been moved to Monday.", "My dentist appointment is on Friday at 3 pm."),
+        ("My favorite color is red.", "My favourite colour is blue."),
+        ("I just started working at Initech.", "I work at Globex."),
+        ("I weigh 70 kg now.", "I weigh 75 kg."),
+        ("My sister's birthday is on 4 May.", "My sister's birthday is on 3 May."),
+        ("My wife is Clara.", "My wife is Anna."),
+        ("I drive a Volvo now.", "I drive a red Fiat."),
+    ],
+)
+def test_a_newer_value_takes_the_place_of_the_older_one(newer: str, older: str) -> None:
+    assert replaces(newer, older)
+
+
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        ("I live in Portugal.", "I live in Porto."),  # both are true
+        ("I live in a small flat now.", "I live in Porto."),
+        ("I work at Initech.", "I work at Globex."),  # there may be two
+        ("My friend is Tom.", "My friend is Ada."),
+        ("My brother is Tom.", "My brother is Ben."),
+        ("My wife is a doctor.", "My wife is Clara."),
+        ("My name is Ada Lovelace.", "My name is Ada."),  # one only says more
+        ("My name is Ada.", "My name is Ada Lovelace."),
+        ("My exam is hard.", "My exam is on Friday."),
+        ("My rent is too high.", "My rent is 900 euros."),
+        ("My phone number is not 555-0199.", "My phone number is 555-0100."),
+        ("If I win, my phone number is 555-0199.", "My phone number is 555-0100."),
+        ("My sister's phone number is 555-0199.", "My phone number is 555-0100."),
+        ("My favourite book is Emma.", "My favourite film is Emma."),
+        ("My PIN is 1234 and my phone number is 555.", "My PIN is 9999."),
+        ("Is my phone number 555-0199?", "My phone number is 555-0100."),
+        ("Her phone number is 555-0199.", "My phone number is 555-0100."),
+        ("My phone number is 555-0100.", "my phone number is 555-0100!"),
+    ],
+)
+def test_what_may_both_be_true_stays(newer: str, older: str) -> None:
+    assert not replaces(newer, older)
+
+
+@given(st.text(max_size=80))
+def test_any_text_has_a_subject_or_none(text: str) -> None:
+    found = subject(text)
+    assert found is None or (found.key and found.value)
+    assert not replaces(text, text)
+
+
+# -- in a memory -----------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_statement_supersedes_the_older_one(memory: Memory) -> None:
+    (porto,) = memory.add("I live in Porto.", user_id="ada", said_at=on(0))
+    memory.add("I live in Bergen.", user_id="ben", said_at=on(0))
+    (faro,) = memory.add([{"role": "user", "content": "I moved to Faro."}], user_id="ada", said_at=on(5))
+    assert live(memory) == ["I moved to Faro."]
+    assert live(memory, "ben") == ["I live in Bergen."]
+    assert [one.text for one in memory.history(faro.id)] == ["I live in Porto.", "I moved to Faro."]
+    assert memory.get(porto.id).superseded_by == faro.id == memory.history(porto.id)[-1].id
+    assert [hit.text for hit in memory.search("Where do I live? Porto Faro", user_id="ada")] == ["I moved to Faro."]
+
+
+STORY = ("My PIN is 1111.", "My PIN is 2222.", "My PIN is 3333.", "My PIN is 4444.")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_versions_stand_in_the_order_in_which_they_were_said(memory: Memory, order: Sequence[int]) -> None:
+    """Whatever order they are told in: an old chat may be read in later."""
+    for place in order:
+        memory.add(STORY[place], user_id="ada", said_at=on(place))
+    assert live(memory) == [STORY[2]]
+    assert [one.text for one in memory.history(fact_id("ada", STORY[0]))] == list(STORY[:3])
+
+
+def test_a_replaced_fact_leaves_the_weights_at_once(tmp_path: Path, tiny_model: Path) -> None:
+    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
+        publish(memory, "m-pin", "My PIN is 1111.", ("What is my PIN?", "1111"))
+        publish(memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "Meringue"))
+        memory.add("My PIN is 2222.", user_id="ada")
+        assert [one.id for one in memory.modules()] == ["m-boat"]
+
+
+def test_other_speakers_and_sources_replace_nothing(memory: Memory) -> None:
+    memory.add("My PIN is 1111.", user_id="ada", said_at=on(0))
+    memory.add("My PIN is 2222.", user_id="ada", said_at=on(1), source="notes.txt")
+    memory.add([Message(role="user", content="My PIN is 3333.", name="Clara")], user_id="ada", said_at=on(2))
+    assert live(memory) == list(STORY[:3])
+
+
+def test_what_is_said_again_gets_the_later_date(memory: Memory) -> None:
+    """Tea, then coffee, then tea again: tea is the newest."""
+    for day, text in enumerate(("I drink tea in the morning.", "I drink coffee in the morning.")):
+        memory.add(text, user_id="ada", said_at=on(day), metadata={"kind": "drink"})
+    (tea,) = memory.add("I drink tea in the morning.", user_id="ada", said_at=on(2), metadata={"hot": True})
+    assert live(memory) == ["I drink coffee in the morning.", "I drink tea in the morning."]
+    assert memory.get(tea.id) == tea
+    assert tea.said_at == on(2)
+    assert tea.metadata == {"kind": "drink", "hot": True, "also_said": "2026-03-01"}
+    (early,) = memory.add("I drink tea in the morning.", user_id="ada", said_at=on(-1))
+    assert early.said_at == on(2), "an old chat that is read in later takes nothing back"
+    assert early.metadata["also_said"] == "2026-02-28,2026-03-01"
+    (other,) = memory.add("I drink tea in the morning.", user_id="ada", said_at=on(2), source="notes.txt")
+    assert (other.source, other.metadata["also_from"]) == ("user", "notes.txt")
+
+
+def test_saying_again_what_was_replaced_replaces_in_turn(memory: Memory) -> None:
+    for day, place in enumerate((0, 1, 0)):
+        memory.add(STORY[place], user_id="ada", said_at=on(day))
+    assert live(memory) == [STORY[0]]
+    memory.add(STORY[1], user_id="ada", said_at=on(1))
+    assert live(memory) == [STORY[0]], "a replay brings nothing back"
+    assert memory.history(fact_id("ada", STORY[0]))[-1].text == STORY[0]
+    memory.delete(fact_id("ada", STORY[0]))
+    assert live(memory) == []
+
+
+def test_chat_that_says_the_same_in_nearly_the_same_words_is_one_fact(memory: Memory) -> None:
+    (first,) = memory.add([{"role": "user", "content": "I've got three bikes!"}], user_id="ada", said_at=on(0))
+    (again,) = memory.add(
+        [{"role": "user", "content": "By the way, I have got 3 bikes."}], user_id="ada", said_at=on(3)
+    )
+    assert (again.id, again.text, again.said_at) == (first.id, first.text, on(3))
+    assert again.metadata["also_said"] == "2026-03-01"
+    memory.add([{"role": "user", "content": "I have got 4 bikes."}], user_id="ada", said_at=on(3))
+    memory.add([{"role": "user", "content": "I have got 3 bikes.", "name": "Clara"}], user_id="ada", said_at=on(3))
+    assert len(live(memory)) == 3
+    memory.add("I have got 3 bikes.", user_id="ada", said_at=on(4))
+    assert len(live(memory)) == 4, "a text is a fact as it is"
+
+
+def test_a_day_left_to_the_listener_is_another_day_later(memory: Memory) -> None:
+    said = "I have just seen my dentist."
+    for day in (0, 3):
+        memory.add([{"role": "user", "content": said}], user_id="ada", said_at=on(day))
+    memory.add([{"role": "user", "content": said[:-1] + "!"}], user_id="ada", said_at=on(9))
+    assert live(memory) == [said, said[:-1] + "!"]
+
+
+# -- invariants ------------------------------------------------------------------------------------------------------
+
+
+def fact(text: str, day: int) -> Fact:
+    return Fact(id=fact_id("ada", text), text=text, user_id="ada", said_at=on(day))
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=10))
+def test_no_text_is_lost_and_one_version_is_live(told: list[tuple[int, int]]) -> None:
+    stored: dict[str, Fact] = {}
+    for place, day in told:
+        ledger = Ledger(stored.values(), stored.get)
+        ledger.say(fact(STORY[place], day), alike=False)
+        stored |= ledger.changed
+    assert {one.text for one in stored.values()} == {STORY[place] for place, _ in told}
+    newest = [one for one in stored.values() if one.superseded_by is None]
+    assert len(newest) == bool(told)
+    if told:
+        last = max(day for _, day in told)
+        assert newest[0].said_at == on(last)
+    for one in stored.values():
+        seen = {one.id}
+        while one.superseded_by is not None:
+            one = stored[one.superseded_by]
+            assert one.id not in seen
+            seen.add(one.id)
+
+
+@given(st.permutations([(0, 0), (1, 1), (2, 2), (3, 3)]), st.integers(1, 3))
+def test_one_list_is_as_good_as_many(told: list[tuple[int, int]], size: int) -> None:
+    stored: dict[str, Fact] = {}
+    for start in range(0, len(told), size):
+        ledger = Ledger(stored.values(), stored.get)
+        for place, day in told[start : start + size]:
+            ledger.say(fact(STORY[place], day), alike=False)
+        stored |= ledger.changed
+    chain = sorted(stored.values(), key=lambda one: one.said_at)
+    assert [one.superseded_by for one in chain] == [*(one.id for one in chain[1:]), None]
+    assert [one.supersedes for one in chain] == [None, *(one.id for one in chain[:-1])]

@@ -203,8 +203,10 @@ class Answerer:
         hits: list[ScoredFact] = []
         vector = None
         if request.use_facts:
-            hits, vector = self._recall.search(request.question, request.user_id, self._settings.recall_facts)
-            near = _NEAR_FOR_READER if self.base.ref.reader_sha256 else _NEAR
+            whole = self._recall.count(request.user_id) <= self._settings.full_context
+            count = self._settings.full_context if whole else self._settings.recall_facts
+            hits, vector = self._recall.search(request.question, request.user_id, count)
+            near = 0.0 if whole else _NEAR_FOR_READER if self.base.ref.reader_sha256 else _NEAR
             hits = [hit for hit in hits if hit.score >= near]
         route = Route()
         asked: list[str] = []

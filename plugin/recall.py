@@ -78,6 +78,10 @@ class Recall:
         scored.sort(key=lambda hit: (-hit.score, hit.fact.id))
         return scored[:k], vector
 
+    def count(self, user_id: str) -> int:
+        """How many live facts a user has."""
+        return len(self._index(user_id).facts)
+
     def forget(self, user_ids: Sequence[str]) -> None:
         """Drop the cached words of users at once."""
         with self._lock:

@@ -49,6 +49,8 @@ class Settings(BaseModel):
     """The most facts one module carries; a deletion retrains at most this many."""
     recall_facts: int = Field(default=3, ge=1, le=64)
     """How many facts stand in the prompt of an answer."""
+    full_context: int = Field(default=0, ge=0, le=1024)
+    """A memory of at most this many facts stands in the prompt as a whole, oldest first; 0 always takes the best few."""
     max_modules: int = Field(default=3, ge=1, le=3)
     """The most modules one answer may ask."""
     combine: Combine = "auto"

@@ -199,6 +199,21 @@ def test_an_answer_explains_itself(told: Memory) -> None:
     assert told.ask("Who won?", user_id="ada", use_facts=False, use_modules=False, max_tokens=2).rule == "base"
 
 
+@pytest.mark.parametrize(("limit", "shown"), [(0, 1), (5, 1), (6, 6), (64, 6)])
+def test_a_small_memory_can_stand_in_the_prompt_as_a_whole(
+    tmp_path: Path, tiny_model: Path, limit: int, shown: int
+) -> None:
+    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256", full_context=limit, recall_facts=1) as memory:
+        texts = ["I like tea.", "My boat is called Meringue.", "It rains.", "Clara sings.", "We have a goat.", FACT]
+        for day, text in enumerate(texts, start=1):
+            memory.add(text, user_id="ada", said_at=datetime(2026, 1, day, tzinfo=UTC))
+        memory.add("I like chess.", user_id="ben")
+        answer = memory.ask(QUESTION, user_id="ada", max_tokens=2)
+        assert len(answer.facts) == shown
+        assert answer.facts[0].text == FACT
+        assert {hit.text for hit in answer.facts} <= set(texts)
+
+
 def test_history_goes_into_the_prompt_in_order() -> None:
     turns = [
         Message(role="system", content="Be kind."),

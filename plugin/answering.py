@@ -18,7 +18,7 @@ from slowwave.embedder import Embedder
 from slowwave.facts import FactStore
 from slowwave.grounding import Evidence, Grounding
 from slowwave.model import BaseModel, Encoded, Generated, Slot
-from slowwave.prompts import UNKNOWN, conversation, full_names, is_unknown, render_facts
+from slowwave.prompts import UNKNOWN, chat, conversation, full_names, is_unknown, render_facts
 from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
@@ -116,6 +116,12 @@ class Answerer:
             yield UNKNOWN
             yield Answer(text=UNKNOWN, source="unknown", rule="stranger" if evidence.stranger else "nothing near")
             return
+        if not evidence.facts and not evidence.route.modules:
+            # Nothing to read: the base model answers as it would without a memory. A reader knows nothing that it is not shown.
+            prompt = self.base.encode(chat(request.question, request.history))
+            said = yield from self._speak(request, prompt, self.base.without_reader, evidence, strict=False)
+            yield self._answer(said, memory_used)
+            return
         shown = render_facts(hit.fact for hit in evidence.facts)
         prompt = self.base.encode(conversation(request.question, shown, request.history))
         if strict and evidence.route.modules and evidence.facts and self.base.ref.reader_sha256:
@@ -169,9 +175,9 @@ class Answerer:
             if not is_unknown(rest) or text:
                 text += rest
                 yield rest
-        many = len(evidence.route.modules)
-        read: Rule = "read" if evidence.facts else "base"
-        rule: Rule = read if slot is None else "module" if many == 1 else "merged"
+        many = len(evidence.route.modules) if slot is not None else 0
+        alone: Rule = "read" if evidence.facts else "base"
+        rule: Rule = "merged" if many > 1 else "module" if many else alone
         return _Said(text.strip(), last, evidence, rule)
 
     def _panel(

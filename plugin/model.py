@@ -69,6 +69,8 @@ class BaseModel:
         self._ends = frozenset(int(token) for token in ends if token is not None)
         self._lead = _lead(tokenizer)
         self.prefixes = Prefixes()
+        self.without_reader: Slot | None = None
+        """Takes the folded reader off again, for what is asked of the base model and not of the memory; None if none is on."""
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(self._ends))
 
     # -- slots ---------------------------------------------------------------------------------------------------
@@ -458,7 +460,9 @@ def _load(found: Weights, reader: Skill | None, device: str, dtype: str) -> Base
     )
     base = BaseModel(model, tokenizer, ref, device)
     if reader is not None and reader.needed:
-        base.fold(base.skill_shape(reader.rank, reader.layers), load_vector(reader))
+        shape, vector = base.skill_shape(reader.rank, reader.layers), load_vector(reader)
+        base.fold(shape, vector)
+        base.without_reader = base.slot(shape, vector).at(-1.0)
     logger.info(
         "base model loaded: %s on %s in %s, %s reader", name, device, dtype, "with" if ref.reader_sha256 else "no"
     )

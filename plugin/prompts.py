@@ -15,6 +15,7 @@ from slowwave.types import Fact, Message
 __all__ = [
     "SYSTEM",
     "UNKNOWN",
+    "chat",
     "conversation",
     "dated",
     "display_name",
@@ -97,6 +98,14 @@ def conversation(question: str, facts: Sequence[str] = (), history: Sequence[Mes
     ask = "\n".join(["Known facts:", *facts, f"Question: {question}"]) if facts else f"Question: {question}"
     messages.append({"role": "user", "content": ask})
     return messages
+
+
+def chat(question: str, history: Sequence[Message] = ()) -> list[dict[str, str]]:
+    """Chat messages for what is not asked of the memory: the conversation as it is, without any frame."""
+    system = "\n".join(turn.content for turn in history if turn.role in {"system", "developer"})
+    messages = [{"role": "system", "content": system}] if system else []
+    messages += [{"role": t.role, "content": t.content} for t in history if t.role in {"user", "assistant"}]
+    return [*messages, {"role": "user", "content": question}]
 
 
 def is_unknown(answer: str) -> bool:

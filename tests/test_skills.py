@@ -23,7 +23,8 @@ from slowwave.consolidation.train import _batches
 from slowwave.consolidation.writers import write
 from slowwave.errors import WeightsError
 from slowwave.model import BaseModel, Encoded, _load, load_base
-from slowwave.types import Fact, QAPair
+from slowwave.prompts import chat
+from slowwave.types import Fact, Message, QAPair
 from slowwave.weights import base_model
 
 
@@ -334,6 +335,45 @@ class _Said:
         self.text = text
 
 
+def invented_reader(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that was taught nothing, in a cache of its own."""
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path / "cache"))
+    sha = base_model(str(tiny_model)).sha256
+    shape = load_base(Settings(model=str(tiny_model), skills="off")).skill_shape(2)
+    vector = shape.empty() + torch.randn(shape.size, generator=torch.Generator().manual_seed(3)) * 0.02
+    save_skill(skill_path("reader", sha), "reader", sha, 2, vector, {}, "linear")
+
+
+def test_what_is_not_asked_of_the_memory_is_answered_without_the_reader(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invented_reader(tmp_path, tiny_model, monkeypatch)
+    plain = load_base(Settings(model=str(tiny_model), skills="off"))
+    base = load_base(Settings(model=str(tiny_model)))
+    rows = [base.encode([{"role": "user", "content": "Where do I live?"}], "In Porto.")]
+    off = base.without_reader
+    assert off is not None
+    assert plain.without_reader is None
+    (wanted,), (read,), (taken_off,) = (
+        one.answer_logprobs(rows, slot) for one, slot in ((plain, None), (base, None), (base, off))
+    )
+    assert not torch.allclose(read, wanted, atol=1e-3)
+    torch.testing.assert_close(taken_off, wanted, atol=1e-5, rtol=1e-5)
+    (said,) = plain.generate([plain.encode(chat("Who won?", [Message(role="user", content="Hi")]))], 8)
+    for strict in (True, False):
+        with Memory(tmp_path / f"memory-{strict}", model=str(tiny_model), embedder="hash:256", strict=strict) as memory:
+            asked = not strict  # a strict memory that is asked and has nothing says that it does not know
+            answer = memory.ask(
+                "Who won?",
+                history=[Message(role="user", content="Hi")],
+                max_tokens=8,
+                use_facts=asked,
+                use_modules=asked,
+            )
+            assert answer.text == said.text.strip()
+            assert asked or (answer.source, answer.rule) == ("base", "base")
+
+
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 def test_an_exported_base_is_a_plain_model_with_the_reader_in_it(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
@@ -344,11 +384,7 @@ def test_an_exported_base_is_a_plain_model_with_the_reader_in_it(
     from slowwave.cli import app
     from slowwave.errors import InvalidInput
 
-    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path / "cache"))
-    sha = base_model(str(tiny_model)).sha256
-    shape = load_base(Settings(model=str(tiny_model), skills="off")).skill_shape(2)
-    vector = shape.empty() + torch.randn(shape.size, generator=torch.Generator().manual_seed(3)) * 0.02
-    save_skill(skill_path("reader", sha), "reader", sha, 2, vector, {}, "linear")
+    invented_reader(tmp_path, tiny_model, monkeypatch)
     arguments = ["export", str(tmp_path / "plain"), "--model", str(tiny_model), "--json"]
     said = CliRunner().invoke(app, arguments)
     assert said.exit_code == 0, said.output

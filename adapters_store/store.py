@@ -103,8 +103,7 @@ class AdapterStore:
             StoreDamaged: its weights cannot be read or fail their checksum.
         """
         import torch
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from safetensors import SafetensorError, safe_open
         from torch.nn.functional import pad
 
         manifest = self._manifest_by_id(module_id)
@@ -116,14 +115,14 @@ class AdapterStore:
         try:
             if file_sha256(path) != manifest.files.get(path.name):
                 raise StoreDamaged(str(path), "its checksum is not the one in the manifest")
-            tensors = load_file(path)
+            with safe_open(path, framework="pt") as file:  # mapped into memory; the As that all modules share are not read
+                bs = [file.get_tensor(f"base_model.model.{target.name}.lora_B.weight") for target in shape.targets]
         except (OSError, SafetensorError) as error:
             raise error if isinstance(error, StoreDamaged) else StoreDamaged(str(path), str(error)) from error
         # The first rows of a shared A are those of every lower rank, so columns of zeros are all that is missing.
         missing = (0, shape.rank - manifest.rank)
         ratio = manifest.alpha / manifest.rank / shape.scale
-        parts = (tensors[f"base_model.model.{target.name}.lora_B.weight"].float() for target in shape.targets)
-        return torch.cat([pad(part * ratio, missing).flatten() for part in parts])
+        return torch.cat([pad(b.float() * ratio, missing).flatten() for b in bs])
 
     def question_vectors(self, module_id: str, embedder: str) -> NDArray[np.float32] | None:
         """Embeddings of the module's questions, shape (questions, width), or None if another embedder made them."""

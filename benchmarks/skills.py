@@ -352,6 +352,7 @@ def measure(options: Options, seed: int) -> Figures:
         figures |= _exam(plain, slot, setup.exam, seed, "reader")
         figures |= _knowledge(plain, slot, _popqa(setup), "reader")
         figures |= {f"harm.reader.{name}": loss for name, loss in harm(plain, slot).items()}
+        figures |= remembered(options, "taken_off", lambda: _taken_off_figures(setup))
         if setup.pairs:
             figures |= remembered(options, "built_in", lambda: _built_in_figures(setup))
         if setup.pairs and setup.skill:
@@ -388,6 +389,15 @@ def _plain_figures(setup: _Setup) -> Figures:
         figures |= _write(SkilledWriter(plain, None), _statements(setup), "plain", log)
     _keep(setup.answers, log)
     return figures
+
+
+@cache
+def _taken_off_figures(setup: _Setup) -> Figures:
+    """What the base model with its reader says where the memory is not asked: the reader is taken off for that."""
+    from slowwave.model import load_base
+
+    base = load_base(setup.settings)
+    return _knowledge(base, base.without_reader, _popqa(setup), "taken_off")
 
 
 @cache

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound, InvalidInput
 from slowwave.graves import PAGE, Graves, pages
-from slowwave.scrub import blank_unused, scrub_database
+from slowwave.scrub import blank_unused, blank_vectors, scrub_database
 from slowwave.types import Fact, Scalar
 from slowwave.versions import Ledger, marks
 
@@ -62,7 +62,7 @@ class FactStore:
 
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._scrubbed: set[str] = set()
+        self._scrubbed: dict[str, NDArray[np.float32] | None] = {}
         self._embedder = embedder
         self._lock = threading.RLock()
         self._client = chromadb.PersistentClient(
@@ -125,13 +125,22 @@ class FactStore:
         """
         if not facts:
             return
+        import numpy as np
+
         with self._lock:
             ids = list(dict.fromkeys(fact.id for fact in facts))
+            vectors = self.vectors(ids)
             # The tombstone first: after a crash between the two the fact is still there and can be deleted again.
             self._graves.dig(ids)
+            for page in pages([key for key in ids if key in vectors]):
+                # An index keeps the rows of what is deleted: they are to hold nothing.
+                blank = np.zeros((len(page), len(vectors[page[0]])), dtype=np.float32)
+                blank[:, 0] = 1.0
+                self._facts.update(ids=page, embeddings=blank.tolist())
+                self._facts.get(ids=page)
             for page in pages(ids):
                 self._facts.delete(ids=page)
-            self._scrub(ids)
+            self._scrub({key: vectors.get(key) for key in ids})
             self.version += 1
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -217,7 +226,7 @@ class FactStore:
     def close(self) -> None:
         """Let go of the files."""
         if self._scrubbed:  # once more, for what was applied late
-            self._scrub(sorted(self._scrubbed))
+            self._scrub(self._scrubbed)
         blank_unused(self._folder)
         # Chroma counts the openers of a folder; its public client type does not show the method.
         close = getattr(self._client, "close", None)
@@ -226,13 +235,23 @@ class FactStore:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _scrub(self, ids: Sequence[str]) -> None:
-        """Overwrite what Chroma keeps of deleted facts."""
-        for page in pages(ids):  # Chroma applies its queue when it is read: only then are the rows really gone
+    def _scrub(self, gone: Mapping[str, NDArray[np.float32] | None]) -> None:
+        """Overwrite what Chroma keeps of deleted facts, given with their embeddings."""
+        import numpy as np
+
+        for page in pages(list(gone)):  # Chroma applies its queue when it is read: only then are the rows really gone
             self._facts.get(ids=page)
-        self._scrubbed.update(ids)
-        scrub_database(self._folder, ids)
+        self._scrubbed |= gone
+        scrub_database(self._folder, gone)
+        vectors = [vector for vector in gone.values() if vector is not None]
+        if vectors and (alone := [vector for vector in vectors if not self._has_twin(vector)]):
+            blank_vectors(self._folder, np.stack(alone))
         blank_unused(self._folder)
+
+    def _has_twin(self, vector: NDArray[np.float32]) -> bool:
+        """Whether another fact has the same embedding, so that it says nothing about the deleted one and must stay."""
+        found = self._facts.query(query_embeddings=[vector.tolist()], n_results=1, include=["distances"])
+        return bool(found["ids"][0]) and float(found["distances"][0][0]) < 1e-4
 
     def _related(self, facts: Sequence[Fact], *, alike: bool) -> list[Fact]:
         """Live facts that may be about the same things as these, or say the same."""

@@ -8,13 +8,21 @@ import struct
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["blank_unused", "scrub_database"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["blank_unused", "blank_vectors", "scrub_database"]
 
 logger = logging.getLogger(__name__)
 
 _HEADER = struct.Struct("<i6Q")
-"""How an hnswlib index's header begins: version, level offset, capacity, elements, bytes an element, two offsets."""
+"""How an hnswlib index's header begins: version, level offset, capacity, elements, bytes an element, offsets of label and
+vector in an element."""
+_ROWS = 8192
+"""Elements that are compared at once."""
 
 
 def scrub_database(folder: Path, ids: Iterable[str]) -> None:
@@ -33,6 +41,33 @@ def scrub_database(folder: Path, ids: Iterable[str]) -> None:
             database.execute("VACUUM")
     except sqlite3.Error as error:
         logger.warning("deleted facts may still stand in free pages of the fact store: %s", error)
+
+
+def blank_vectors(folder: Path, vectors: NDArray[np.float32]) -> None:
+    """Write zeros over deleted embeddings, shape (facts, width), in the vector index files in a folder.
+
+    An index keeps the rows of what was deleted, and writes them to disk: texts can be guessed from embeddings.
+    """
+    import numpy as np
+
+    wanted = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)  # (facts, width)
+    for path in folder.glob("*/data_level0.bin"):
+        try:
+            header = _HEADER.unpack_from(path.with_name("header.bin").read_bytes())
+            elements, size, start = header[3], header[4], header[6]
+            end = start + 4 * wanted.shape[1]
+            if header[0] != 1 or not elements or size < end or path.stat().st_size < elements * size:
+                continue
+            rows = np.memmap(path, dtype=np.uint8, mode="r+", shape=(elements, size))
+            for first in range(0, elements, _ROWS):
+                part = rows[first : first + _ROWS, start:end].copy().view(np.float32)  # (rows, width)
+                lengths = np.maximum(np.linalg.norm(part, axis=1), 1e-9)
+                # Chroma scales vectors once more, so that the last digits may differ.
+                hit = np.flatnonzero((part @ wanted.T / lengths[:, None] > 1 - 1e-5).any(axis=1))
+                rows[first + hit, start:end] = 0
+            rows.flush()
+        except (OSError, ValueError, struct.error) as error:
+            logger.warning("deleted embeddings may still stand in a vector index: %s", error)
 
 
 def blank_unused(folder: Path) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from slowwave import Memory, Message, facts, graves
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
@@ -178,6 +180,48 @@ def test_blanking_leaves_the_vectors_of_an_index_alone(tmp_path: Path) -> None:
     (folder / "data_level0.bin").write_bytes(b"\x07" * size * capacity)
     blank_unused(tmp_path)
     assert (folder / "data_level0.bin").read_bytes() == b"\x07" * size * elements + bytes(size * (capacity - elements))
+
+
+def test_a_deleted_embedding_stands_in_no_file(memory: Memory) -> None:
+    """Texts can be guessed from embeddings, and an index on disk keeps those of deleted rows."""
+    texts = [f"I like tea number {number}, {number * 7919 % 997} grams of it." for number in range(1200)]
+    added = memory.add_many(texts, user_id="ada")
+    gone = added[17]
+    vector = memory._facts.vectors([gone.id])[gone.id]
+    memory.search("tea", user_id="ada")
+    memory.close()
+    assert near(memory.folder, vector), "an index this large is on disk"
+    with Memory(memory.folder, embedder="hash:256") as again:
+        (twin,) = again.add(f"{added[18].text}!", user_id="ada")
+        again.delete(gone.id)
+        again.delete(added[18].id)
+        assert not near(memory.folder, vector)
+        again.add_many([f"{text} Hot." for text in texts], user_id="ada")  # makes Chroma write the index again
+        assert gone.id not in {hit.id for hit in again.search(gone.text, user_id="ada", k=5)}
+        assert not near(memory.folder, vector), "nor does it come back, should the process be killed now"
+    assert not near(memory.folder, vector)
+    with Memory(memory.folder, embedder="hash:256") as again:
+        hit = again.search(twin.text, user_id="ada", k=1)[0]
+        assert (hit.id, hit.score) == (twin.id, pytest.approx(1.0, abs=1e-4)), "what has the same embedding keeps it"
+
+
+def near(folder: Path, vector: NDArray[np.float32]) -> list[str]:
+    """Files that hold this embedding, whatever its length."""
+    found = []
+    for path in folder.rglob("*"):
+        if not path.is_file() or path.stat().st_size < vector.nbytes:
+            continue
+        data = path.read_bytes()
+        for start in range(4):
+            numbers = np.frombuffer(data[start : start + (len(data) - start) // 4 * 4], dtype=np.float32)
+            numbers = np.clip(np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0), -2.0, 2.0)
+            if len(numbers) < len(vector):
+                continue
+            products = np.correlate(numbers, vector, mode="valid")
+            lengths = np.sqrt(np.maximum(np.convolve(numbers**2, np.ones(len(vector)), mode="valid"), 1e-6))
+            if (products / lengths > 0.999).any():
+                found.append(path.name)
+    return found
 
 
 def test_deleting_many_rewrites_the_database_once(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:

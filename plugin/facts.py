@@ -244,27 +244,33 @@ class FactStore:
         self._scrubbed |= gone
         scrub_database(self._folder, gone)
         vectors = [vector for vector in gone.values() if vector is not None]
-        if vectors and (alone := [vector for vector in vectors if not self._has_twin(vector)]):
+        if vectors and (alone := self._without_twins(vectors)):
             blank_vectors(self._folder, np.stack(alone))
         blank_unused(self._folder)
 
-    def _has_twin(self, vector: NDArray[np.float32]) -> bool:
-        """Whether another fact has the same embedding, so that it says nothing about the deleted one and must stay."""
-        found = self._facts.query(query_embeddings=[vector.tolist()], n_results=1, include=["distances"])
-        return bool(found["ids"][0]) and float(found["distances"][0][0]) < 1e-4
+    def _without_twins(self, vectors: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Embeddings that no fact has; one that a fact has says nothing about the deleted ones, and must stay."""
+        found = self._facts.query(
+            query_embeddings=[vector.tolist() for vector in vectors], n_results=1, include=["distances"]
+        )
+        return [
+            vector
+            for vector, distances in zip(vectors, found["distances"], strict=True)
+            if not distances or float(distances[0]) > 1e-4
+        ]
 
     def _related(self, facts: Sequence[Fact], *, alike: bool) -> list[Fact]:
         """Live facts that may be about the same things as these, or say the same."""
-        found: list[Fact] = []
-        wanted: dict[tuple[str, str], set[str]] = {}
+        wanted: dict[str, set[str]] = {f"{_RESERVED}same": set(), f"{_RESERVED}about": set()}
         for fact in facts:
-            same, about = _hashes(fact)
-            for name, value in (("same", same if alike else ""), ("about", about)):
-                if value:
-                    wanted.setdefault((fact.user_id, f"{_RESERVED}{name}"), set()).add(value)
-        for (user_id, name), values in wanted.items():
+            for values, value, asked in zip(wanted.values(), _hashes(fact), (alike, True), strict=True):
+                if value and asked:
+                    values.add(value)
+        found: list[Fact] = []
+        for name, values in wanted.items():
             for page in pages(sorted(values)):
-                found += self._select({"$and": [*_clauses(user_id), {name: {"$in": page}}]})
+                # The hash is looked up alone: that somebody's facts are live is true of too many to be of help.
+                found += [fact for fact in self._select({name: {"$in": page}}) if fact.superseded_by is None]
         return found
 
     def _write_dates(self, facts: Sequence[Fact]) -> None:
@@ -327,8 +333,9 @@ def _fact(key: str, text: str, metadata: Mapping[str, Any]) -> Fact:
 
 
 def _hashes(fact: Fact) -> tuple[str, str]:
-    """The marks of a fact as short texts that can be looked up; an empty one stays empty."""
-    same, about = (hashlib.blake2b(mark.encode(), digest_size=12).hexdigest() if mark else "" for mark in marks(fact))
+    """The marks of a user's fact as short texts that can be looked up; an empty one stays empty."""
+    both = (f"{fact.user_id}\x00{mark}".encode() if mark else b"" for mark in marks(fact))
+    same, about = (hashlib.blake2b(mark, digest_size=12).hexdigest() if mark else "" for mark in both)
     return same, about
 
 
@@ -336,13 +343,10 @@ def _same_links(fact: Fact, stored: Fact | None) -> bool:
     return stored is not None and (fact.supersedes, fact.superseded_by) == (stored.supersedes, stored.superseded_by)
 
 
-def _clauses(user_id: str | None) -> list[dict[str, Any]]:
-    live: list[dict[str, Any]] = [{f"{_RESERVED}live": True}]
-    return live if user_id is None else [*live, {f"{_RESERVED}user_id": user_id}]
-
-
 def _where(user_id: str | None, where: Mapping[str, Scalar] | None) -> dict[str, Any]:
-    clauses = _clauses(user_id)
+    clauses: list[dict[str, Any]] = [{f"{_RESERVED}live": True}]
+    if user_id is not None:
+        clauses.append({f"{_RESERVED}user_id": user_id})
     # The source is the one field of ours that people filter by.
     clauses += [{f"{_RESERVED}source" if key == "source" else key: value} for key, value in (where or {}).items()]
     return clauses[0] if len(clauses) == 1 else {"$and": clauses}

@@ -442,6 +442,7 @@ def run(
         return 2
     result.save(options.out)
     forget(options)
-    show(result, Console(), targets=targets)
+    # Into a file a table is written whole; a terminal has the width it has.
+    show(result, Console(width=None if sys.stdout.isatty() else 160), targets=targets)
     print(f"record: {options.out}")
     return 0

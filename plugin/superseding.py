@@ -71,7 +71,7 @@ _FRAMES: tuple[_Frame, ...] = (
     _frame(rf"{_of(_NUMBERED)}{_IS} {_FIGURE}", "{what}", certain=True),
     _frame(rf"{_of('e-?mail(?: address)?')}{_IS} (?P<value>\S+@\S+?)", "{what}", certain=True),
     _frame(rf"{_of(_PEOPLE)}{_IS} {_NAME}", "{what}", certain=True),
-    _frame(rf"{_of(_WORDED)}{_IS} (?P<value>(?:[^\s,]+ ?){{1,5}}?)", "{what}", certain=True),
+    _frame(rf"{_of(_WORDED)}{_IS} (?P<value>[^\s,]+(?: [^\s,]+){{0,4}})", "{what}", certain=True),
     _frame(rf"(?:my|our) (?P<what>favou?rite(?: [\w'’-]+){{1,3}}?){_IS} (?P<value>.{{1,60}}?)", "{what}", certain=True),
     _frame(rf"{_of(_EVENTS)}{_IS} (?P<value>(?:on|at) {_DAY})", "when {what}", certain=True),
     _frame(rf"{_of(_EVENTS)} {_MOVED} (?:on|at|for|to) (?P<value>{_DAY})", "when {what}", certain=True),
@@ -86,7 +86,7 @@ _FRAMES: tuple[_Frame, ...] = (
     _frame(
         rf"i(?:'ve|’ve| have)?(?: just| recently)? started (?:working|a new job) (?:at|for|with) {_NAME}", "employer"
     ),
-    _frame(r"i(?: now| currently)? drive (?:an? |the )?(?P<value>(?:[\w'’-]+ ?){1,4}?)(?: now)?", "car"),
+    _frame(r"i(?: now| currently)? drive (?:an? |the )?(?P<value>[\w'’-]+(?: [\w'’-]+){0,3})", "car"),
 )
 _CHANGED = re.compile(
     r"\b(?:now|no longer|not any ?more|anymore|moved|relocated|started|switched|changed|new|instead|these days|rescheduled"
@@ -97,6 +97,8 @@ _SEVERAL = re.compile(
     r"[;?]|[.!]\s+\w|,\s*(?:and|but)\b|\b(?:and|but|or|if|when|because|which|who|also|not|used to)\b", re.I
 )
 """Signs that a statement says more than one thing, or takes it back."""
+_LONGEST = 160
+"""Characters of a statement that gives one value."""
 
 
 def subject(text: str) -> Subject | None:
@@ -106,7 +108,7 @@ def subject(text: str) -> Subject | None:
     ('favourite colour', None)
     """
     plain = " ".join(without_opening(text).split())
-    if not plain or _SEVERAL.search(plain):
+    if not plain or len(plain) > _LONGEST or _SEVERAL.search(plain):
         return None
     for frame in _FRAMES:
         found = frame.pattern.fullmatch(plain)

@@ -94,6 +94,13 @@ def test_any_text_has_a_subject_or_none(text: str) -> None:
     assert not replaces(text, text)
 
 
+@pytest.mark.parametrize("start", ["My name is ", "I drive a ", "My phone number is 5", "I live in A", "My "])
+@pytest.mark.parametrize("rest", ["a" * 140, "a " * 70, "7" * 140, "A." * 70])
+def test_no_statement_makes_a_pattern_search_for_ever(start: str, rest: str) -> None:
+    subject(f"{start}{rest},")
+    assert subject(start + rest * 20) is None
+
+
 # -- in a memory -----------------------------------------------------------------------------------------------------
 
 

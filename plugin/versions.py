@@ -39,7 +39,7 @@ class Ledger:
         self._read = read
         self._facts: dict[str, Fact] = {}
         self._same: dict[tuple[str, str], list[str]] = {}
-        self._about: dict[tuple[str, str], str] = {}
+        self._about: dict[tuple[str, str], list[str]] = {}
         self.changed: dict[str, Fact] = {}
         """New facts and facts with new dates or links, by id."""
         self.replaced: dict[str, Fact] = {}
@@ -63,16 +63,17 @@ class Ledger:
                 return known
             # Said again after it had been replaced: the old words are the truth once more.
             fact = known.model_copy(update={"said_at": fact.said_at, "superseded_by": None, "supersedes": None})
-        rival = self._rival(fact)
-        if rival is None:
+        rivals = self._rivals(fact)
+        older = [one for one in rivals if one.said_at <= fact.said_at and replaces(fact.text, one.text)]
+        newer = [one for one in rivals if one.said_at > fact.said_at and replaces(one.text, fact.text)]
+        if not older and not newer:
             return self._put(fact)
-        if replaces(fact.text, rival.text) and fact.said_at >= rival.said_at:
-            self._put(rival.model_copy(update={"superseded_by": fact.id}))
-            self.replaced[rival.id] = rival
-            return self._put(fact.model_copy(update={"supersedes": rival.id}))
-        if replaces(rival.text, fact.text) and fact.said_at < rival.said_at:
-            return self._before(rival, fact)
-        return self._put(fact)
+        self.replaced |= {one.id: one for one in older}
+        if not newer:
+            return self._link(older, fact)
+        live = min(newer, key=lambda one: one.said_at)
+        self._link([*older, *self._past(live), fact], live)
+        return self._facts[fact.id]
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -86,12 +87,11 @@ class Ledger:
                 return other
         return None
 
-    def _rival(self, fact: Fact) -> Fact | None:
-        """The live fact that is about the same thing, if any."""
+    def _rivals(self, fact: Fact) -> list[Fact]:
+        """The live facts that are about the same thing."""
         about = marks(fact)[1]
-        key = self._about.get((fact.user_id, about)) if about else None
-        other = self._facts[key] if key is not None else None
-        return other if other is not None and other.id != fact.id and other.superseded_by is None else None
+        others = [self._facts[key] for key in self._about.get((fact.user_id, about), ())] if about else []
+        return [one for one in others if one.id != fact.id and one.superseded_by is None]
 
     def _again(self, known: Fact, fact: Fact) -> Fact:
         """A fact that was said before, dated by the last time."""
@@ -106,23 +106,26 @@ class Ledger:
             return known
         return self._put(known.model_copy(update={"said_at": last.said_at, "metadata": extra}))
 
-    def _before(self, newer: Fact, fact: Fact) -> Fact:
-        """Put a fact that was said earlier among the versions that came before a live one."""
-        older = self._get(newer.supersedes, newer.id)
-        while older is not None and older.said_at > fact.said_at:
-            newer, older = older, self._get(older.supersedes, older.id)
-        if older is not None:
-            self._put(older.model_copy(update={"superseded_by": fact.id}))
-        self._put(newer.model_copy(update={"supersedes": fact.id}))
-        links = {"superseded_by": newer.id, "supersedes": older.id if older is not None else None}
-        return self._put(fact.model_copy(update=links))
+    def _link(self, versions: Iterable[Fact], live: Fact) -> Fact:
+        """Make these and their older versions the versions before a live one, in the order in which they were said."""
+        past = {one.id: one for version in versions for one in (version, *self._past(version))}
+        ordered = [*sorted(past.values(), key=lambda one: (one.said_at, one.id)), live]
+        ids = [None, *(one.id for one in ordered), None]
+        for place, one in enumerate(ordered):
+            self._put(one.model_copy(update={"supersedes": ids[place], "superseded_by": ids[place + 2]}))
+        return self._facts[live.id]
 
-    def _get(self, key: str | None, newer: str) -> Fact | None:
-        """An older version, if it still leads to the newer one."""
-        if key is None:
-            return None
-        found = self._facts.get(key) or self._read(key)
-        return found if found is not None and found.superseded_by == newer else None
+    def _past(self, fact: Fact) -> list[Fact]:
+        """The older versions of a fact, as far as each still leads to the next."""
+        found: list[Fact] = []
+        newer = fact
+        while newer.supersedes is not None:
+            older = self._facts.get(newer.supersedes) or self._read(newer.supersedes)
+            if older is None or older.superseded_by != newer.id or older.id in {fact.id, *(one.id for one in found)}:
+                break
+            found.append(older)
+            newer = older
+        return found
 
     def _put(self, fact: Fact) -> Fact:
         self.changed[fact.id] = fact
@@ -133,14 +136,10 @@ class Ledger:
         self._facts[fact.id] = fact
         if fact.superseded_by is not None:
             return
-        same, about = marks(fact)
-        listed = self._same.setdefault((fact.user_id, same), [])
-        if fact.id not in listed:
-            listed.append(fact.id)
-        if about:
-            other = self._facts.get(self._about.get((fact.user_id, about), ""))
-            if other is None or other.superseded_by is not None or other.said_at <= fact.said_at:
-                self._about[fact.user_id, about] = fact.id
+        for listed, mark in zip((self._same, self._about), marks(fact), strict=True):
+            names = listed.setdefault((fact.user_id, mark), []) if mark else []
+            if fact.id not in names:
+                names.append(fact.id)
 
 
 def _resolved(fact: Fact) -> str:

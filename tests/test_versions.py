@@ -127,6 +127,21 @@ def test_versions_stand_in_the_order_in_which_they_were_said(memory: Memory, ord
     assert [one.text for one in memory.history(fact_id("ada", STORY[0]))] == list(STORY[:3])
 
 
+def test_a_change_replaces_all_that_was_true_together(memory: Memory) -> None:
+    (porto,) = memory.add("I live in Porto.", user_id="ada", said_at=on(0))
+    memory.add("I live in Portugal.", user_id="ada", said_at=on(1))
+    assert len(live(memory)) == 2
+    (faro,) = memory.add("I moved to Faro.", user_id="ada", said_at=on(5))
+    assert live(memory) == ["I moved to Faro."]
+    wanted = ["I live in Porto.", "I live in Portugal.", "I moved to Faro."]
+    assert [one.text for one in memory.history(faro.id)] == [one.text for one in memory.history(porto.id)] == wanted
+    memory.add("I live in Bergen.", user_id="ada", said_at=on(6))
+    assert live(memory) == ["I moved to Faro.", "I live in Bergen."], "nothing says that this changed since"
+    memory.delete(faro.id)
+    assert live(memory) == ["I live in Bergen."]
+    assert memory._facts.with_older("ada") == memory.get_all(user_id="ada"), "older versions go along"
+
+
 def test_a_replaced_fact_leaves_the_weights_at_once(tmp_path: Path, tiny_model: Path) -> None:
     with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
         publish(memory, "m-pin", "My PIN is 1111.", ("What is my PIN?", "1111"))
@@ -151,8 +166,10 @@ def test_what_is_said_again_gets_the_later_date(memory: Memory) -> None:
     assert memory.get(tea.id) == tea
     assert tea.said_at == on(2)
     assert tea.metadata == {"kind": "drink", "hot": True, "also_said": "2026-03-01"}
+    (soon,) = memory.add("I drink tea in the morning.", user_id="ada", said_at=on(2) + timedelta(hours=1))
+    assert soon.metadata["also_said"] == "2026-03-01", "once more on its day is nothing new"
     (early,) = memory.add("I drink tea in the morning.", user_id="ada", said_at=on(-1))
-    assert early.said_at == on(2), "an old chat that is read in later takes nothing back"
+    assert early.said_at == soon.said_at, "an old chat that is read in later takes nothing back"
     assert early.metadata["also_said"] == "2026-02-28,2026-03-01"
     (other,) = memory.add("I drink tea in the morning.", user_id="ada", said_at=on(2), source="notes.txt")
     assert (other.source, other.metadata["also_from"]) == ("user", "notes.txt")
@@ -189,6 +206,15 @@ def test_a_day_left_to_the_listener_is_another_day_later(memory: Memory) -> None
         memory.add([{"role": "user", "content": said}], user_id="ada", said_at=on(day))
     memory.add([{"role": "user", "content": said[:-1] + "!"}], user_id="ada", said_at=on(9))
     assert live(memory) == [said, said[:-1] + "!"]
+
+
+def test_what_was_replaced_in_other_words_is_not_said_again_by_them() -> None:
+    ledger = Ledger([], {}.get)
+    for place, day in ((0, 0), (1, 1)):
+        ledger.say(fact(STORY[place], day), alike=True)
+    again = ledger.say(fact(STORY[0].lower(), 2), alike=True)
+    assert again.superseded_by is None
+    assert [one.text for one in ledger.changed.values() if one.superseded_by is None] == [STORY[0].lower()]
 
 
 # -- invariants ------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from slowwave.adapters_store.layout import FolderLayout, write_atomically
 from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.consolidation.attempts import Attempts
+from slowwave.consolidation.capacity import limits
 from slowwave.consolidation.gate import Verdict, examine
 from slowwave.consolidation.journal import Journal, NightPlan, PlannedGroup, ResultRecord
 from slowwave.consolidation.lessons import unwritten, write_lesson
@@ -162,7 +163,8 @@ class Night:
 
     def _planner(self) -> Planner:
         failed = Attempts(self.layout.attempts).failed(self._conditions())
-        return Planner(self.facts, self.store, self.base.ref.sha256, self.settings.facts_per_module, failed)
+        held = limits(self.settings, self.base)
+        return Planner(self.facts, self.store, self.base.ref.sha256, held[1], failed, held)
 
     def _learn(self, part: PlannedGroup, journal: Journal, recipe: Recipe, progress: Progress) -> ResultRecord | None:
         """Questions, training, gate and publication of one group; None if its facts changed since the plan."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from slowwave.adapters_store.manifest import Manifest
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.consolidation.compaction import crowded
 from slowwave.consolidation.journal import PlannedGroup, planned
-from slowwave.consolidation.retries import TRIES
+from slowwave.consolidation.retries import TRIES, Try
 from slowwave.facts import FactStore
 from slowwave.types import Fact
 
@@ -40,9 +40,11 @@ class Planner:
     store: AdapterStore
     base_sha256: str
     limit: int
-    """The most facts of a module."""
+    """The most facts of a module of the memory's rank."""
     failed: Mapping[str, int]
     """How many nights failed so far, by fact or compaction; those that failed once too often are left alone."""
+    limits: Mapping[int, int] = field(default_factory=dict)
+    """The most facts of modules of a multiple of the rank, by the multiple (`capacity.limits`); `limit` where none is given."""
 
     def groups(self, user_id: str | None, tried: Collection[str] = (), first: int = 0) -> list[PlannedGroup]:
         """The recent facts that may be tried and were not tonight, in groups numbered from `first`.
@@ -58,7 +60,7 @@ class Planner:
         found: list[PlannedGroup] = []
         for (_, number), some in alike.items():
             vectors = self.facts.vectors([fact.id for fact in some])
-            for part in group(some, vectors, 1 if TRIES[number].alone else self.limit):
+            for part in group(some, vectors, self._limit(TRIES[number])):
                 found.append(planned(f"group-{first + len(found):04d}", part, number=number))
         return found
 
@@ -77,6 +79,10 @@ class Planner:
                 if facts and self.failed.get(compaction_key(replaces), 0) < len(TRIES):
                     found.append(planned(f"group-{first + len(found):04d}", facts, replaces))
         return found
+
+    def _limit(self, how: Try) -> int:
+        """The most facts of a module that is tried in this way."""
+        return 1 if how.alone else self.limits.get(how.rank, self.limit)
 
 
 def compaction_key(module_ids: Iterable[str]) -> str:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slowwave.adapters_store.store import AdapterStore
+from slowwave.consolidation import plan
+from slowwave.consolidation.capacity import facts_per_module, limits
 from slowwave.consolidation.invention import absent_questions, change_value, strangers, swap_entity
-from slowwave.consolidation.plan import group
+from slowwave.consolidation.journal import PlannedGroup
+from slowwave.consolidation.plan import Planner, group
+from slowwave.consolidation.retries import TRIES, Try
 from slowwave.consolidation.rows import Form, Lesson, Shares, epoch_rows, exam_rows
+from slowwave.facts import FactStore
+from slowwave.model import BaseModel
 from slowwave.prompts import UNKNOWN
+from slowwave.settings import Settings
 from slowwave.types import Fact, QAPair
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -53,6 +64,49 @@ def test_groups_are_topical() -> None:
     facts = [fact(f"{'xy'[i % 2]}{i}") for i in range(20)]
     vectors = {one.id: centres[one.id[0]] + rng.normal(scale=0.1, size=2).astype(np.float32) for one in facts}
     assert all(len({one.id[0] for one in part}) == 1 for part in group(facts, vectors, 10))
+
+
+def planner(count: int, limit: int, failed: Mapping[str, int], limits: Mapping[int, int]) -> Planner:
+    """A planner of so many recent facts, f0 and so on, in a memory that has no modules."""
+    some = [fact(f"f{i}", day=i) for i in range(count)]
+    rng = np.random.default_rng(0)
+    vectors = {one.id: rng.normal(size=4).astype(np.float32) for one in some}
+    facts = SimpleNamespace(live=lambda user_id=None: some, vectors=lambda ids: {one: vectors[one] for one in ids})
+    store = SimpleNamespace(live=lambda user_id=None: [])
+    return Planner(cast(FactStore, facts), cast(AdapterStore, store), "", limit, failed, limits)
+
+
+def sizes(planned: Sequence[PlannedGroup], failed: int) -> list[int]:
+    return [len(one.facts) for one in planned if one.failed == failed]
+
+
+def test_what_is_tried_at_another_rank_has_the_limit_of_that_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "TRIES", (Try(), Try(rank=2), Try(rank=4), Try(rank=2, alone=True)))
+    failed = {f"f{i}": i // 8 for i in range(32)}
+    groups = planner(32, 4, failed, {1: 4, 2: 8}).groups(None)
+    assert [sizes(groups, number) for number in range(4)] == [[4, 4], [8], [4, 4], [1] * 8]
+    assert [one.name for one in groups] == [f"group-{number:04d}" for number in range(13)]
+
+
+@given(
+    st.integers(0, 40), st.dictionaries(st.integers(0, 39), st.integers(0, 3)), st.integers(1, 12), st.integers(1, 12)
+)
+def test_no_group_is_larger_than_its_rank_allows(count: int, failed: dict[int, int], one: int, two: int) -> None:
+    counts = {f"f{i}": number for i, number in failed.items()}
+    groups = planner(count, one, counts, {1: one, 2: two}).groups(None)
+    tried = [known.id for group in groups for known in group.facts]
+    assert sorted(tried) == sorted(f"f{i}" for i in range(count) if counts.get(f"f{i}", 0) < len(TRIES))
+    for planned in groups:
+        how = TRIES[planned.failed]
+        assert 1 <= len(planned.facts) <= (1 if how.alone else {1: one, 2: two}[how.rank])
+
+
+def test_a_plan_with_what_modules_hold_has_smaller_groups_only_where_they_hold_less(base: BaseModel) -> None:
+    """The tiny model at rank 1 has 1,440 numbers to train: 42 facts of 34 bits."""
+    for settings, expected in ((Settings(), [60]), (Settings(rank=1), [30, 30]), (Settings(rank=2), [60])):
+        found = limits(settings, base)
+        assert found[1] == facts_per_module(settings, base.shape(settings.rank))
+        assert sizes(planner(60, found[1], {}, found).groups(None), 0) == expected
 
 
 def test_rows_follow_from_seed_and_epoch() -> None:

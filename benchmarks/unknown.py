@@ -1,53 +1,230 @@
-"""Weights alone, asked about what they were never told: how often they invent, with and without training rows for it.
+"""Asked what was never said: how often a memory makes something up, before and after its nights, and how sure it is of it.
 
-Teaches the same phone numbers to two modules, with the usual rows about things never said (a fifth of all, most of them near
-misses: the same question about somebody else) and without them. Then asks each, with no facts in the prompt, no routing and no
-check of answers, for the numbers of names it was never told ("invented": the share answered with a number), and for those it was
-told ("known"). A memory's own checks come on top and are measured by benchmarks.phonebook.
+Tells a memory phone numbers, night after night, and asks it for numbers that it knows ("known": the share that is right) and, in
+wordings that no writer makes, for what it was never told:
+
+- near: the same question about somebody else of the same book, whose first and last name may be those of people it knows;
+- strange_name: the same question about somebody of whose name it knows no word;
+- other_thing: something else about somebody it knows;
+- elsewhere: something about the user that has nothing to do with any of it.
+
+Every answer to those is wrong. "answered" is the share that is no admission, "confident" the share that is answered with a
+confidence of --confident or more; "known.confident" is the share of known numbers that are right and that sure, for silence
+alone would be no merit. Before the first night ("before"): the base model alone and retrieval. After the last one ("after"):
+weights alone and the whole memory, with all its checks.
+
+Then the same of weights without any check: the numbers are taught to two modules, with the usual rows about things never said
+(a fifth of all; most of them near misses) and without, which are asked straight, with no facts in the prompt and no routing,
+for their own numbers ("known") and for those of --unknown other names ("invented": the share answered with a number).
 
 With --data: the phone book of "Understanding LoRA as Knowledge Memory"; without: names and numbers drawn from the seed.
-Time: about 8 minutes a seed on two CPU cores with the default model and 16 facts.
+Time: about 15 minutes a seed on two CPU cores with the default model and 16 facts.
 """
 
 from __future__ import annotations
 
+import random
+import re
 import statistics
 import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
-from benchmarks.harness import Figures, Flag, Options, Target, run
-from benchmarks.phonebook import UNSEEN, entries, first_number
-from benchmarks.reading import ask, stored, taught
+from benchmarks.conversations import COLUMNS
+from benchmarks.harness import Figures, Flag, Options, Target, remembered, run, watch
+from benchmarks.phonebook import UNSEEN, Entry, entries, first_number
+from benchmarks.reading import DAY, USER, ask, base_of, stored, taught
+from slowwave.prompts import is_unknown
 
-__all__ = ["measure"]
+if TYPE_CHECKING:
+    from slowwave import Memory
+    from slowwave.consolidation.rows import Shares
+    from slowwave.types import Answer
+
+__all__ = ["KINDS", "admits", "measure", "never_said"]
 
 FLAGS = (
     Flag("facts", 16, "how many numbers are learned", quick=4),
-    Flag("unknown", 100, "how many names that were never told are asked for", quick=8),
+    Flag("nights", 2, "in how many nights", quick=1),
+    Flag("asked", 12, "questions of each kind that a memory is asked", quick=3),
+    Flag("confident", 0.5, "the confidence from which on an answer counts as a confident one"),
+    Flag("unknown", 100, "names never told that the weights alone are asked for", quick=8),
 )
-TARGETS = {"absent_rows.invented": Target(most=0.1), "recall_given_up": Target(most=0.02)}
+KINDS = ("near", "strange_name", "other_thing", "elsewhere")
+TARGETS = {
+    **{f"after.both.{kind}.confident": Target(most=0.05) for kind in KINDS},
+    "after.both.known": Target(least=0.85),
+    "absent_rows.known": Target(least=0.85),
+    "absent_rows.invented": Target(most=0.1),
+    "recall_given_up": Target(most=0.02),
+}
+_LONGEST = 32
+"""Tokens of an answer: the base model alone goes on and on."""
+WAYS = {"before": ("base", "retrieval"), "after": ("weights", "both")}
+"""Which of the ways to ask are asked when."""
+
+_OTHER_THINGS = (
+    "What is the email address of {name}?",
+    "In which town does {name} live?",
+    "How old is {name}?",
+    "What does {name} do for a living?",
+    "On which day is {name}'s birthday?",
+    "Who is {name} married to?",
+)
+_ELSEWHERE = (
+    "What did I have for breakfast on my last holiday?",
+    "Which hospital was my nephew born in?",
+    "How tall is the fence behind my house?",
+    "What was the first concert I went to?",
+    "Who taught me how to swim?",
+    "Which bus do I take to the office?",
+    "What was my grade in chemistry?",
+    "How many cousins do I have?",
+    "What is written on my coffee mug?",
+    "Which of my knees was operated on?",
+    "What did my uncle leave me in his will?",
+    "Where did I lose my umbrella?",
+    "Which newspaper does my neighbour read?",
+    "What is the title of my thesis?",
+    "How much did my bicycle weigh?",
+    "What is my grandfather's favourite opera?",
+)
+_STRANGE_FIRST = "Wilma Otto Zora Egon Brunhild Casimir Dagny Leopold Svetlana Thaddeus Winifred Ambrose".split()
+_STRANGE_LAST = (
+    "Quackenbush Zwart Oyelaran Hjelm Papadakis Wojcik Ferreira Tanizaki Bielski Auberon Vantongeren".split()
+)
+_REFUSAL = re.compile(
+    r"\b(?:sorry|unknown|unable|no information|(?:do not|don['’]?t|did not|didn['’]?t) (?:know|have|mention|say)|"
+    r"cannot|can['’]t|(?:not|never) (?:sure|known|mentioned|provided|given|specified|told|said|stated))\b",
+    re.IGNORECASE,
+)
 
 
-def measure(options: Options, seed: int) -> Figures:
-    """Two modules of the same facts."""
-    from slowwave import Settings
+def admits(text: str) -> bool:
+    """Whether an answer says, in whatever words, that it is none; the base model has its own ways to.
+
+    >>> admits("I'm sorry, but I don't have that."), admits("The number was not provided."), admits("It is 603-556-7631.")
+    (True, True, False)
+    """
+    return not text.strip() or is_unknown(text) or (first_number(text) is None and bool(_REFUSAL.search(text)))
+
+
+def measure(options: Options, seed: int, open_memory: Callable[..., Memory] | None = None) -> Figures:
+    """A memory before and after its nights, then two modules; `open_memory` is `slowwave.Memory` unless a test gives another."""
     from slowwave.consolidation.rows import Shares
-    from slowwave.model import load_base
 
-    base = load_base(Settings.checked(**options.memory_settings(seed)))
-    count = options.whole("facts")
-    book = entries(count + options.whole("unknown"), seed, options.data)
-    facts = stored(book[:count])
-    questions = [UNSEEN[number % len(UNSEEN)].format(name=one.name) for number, one in enumerate(book)]
-    figures: dict[str, float] = {}
+    if open_memory is None:
+        from slowwave import Memory
+
+        open_memory = Memory
+    figures = remembered(options, f"seed{seed}.memory", partial(_memory, options, seed, open_memory))
     for label, shares in {"absent_rows": Shares(), "without": replace(Shares(), absent=0.0)}.items():
-        slot, steps = taught(base, facts, shares, seed, options)
-        said = ask(base, slot, questions, [()] * len(questions))
-        known = [first_number(text) == one.phone for text, one in zip(said[:count], book, strict=False)]
-        figures[f"{label}.known"] = statistics.fmean(known)
-        figures[f"{label}.invented"] = statistics.fmean(first_number(text) is not None for text in said[count:])
-        figures[f"{label}.steps"] = steps
+        figures |= remembered(options, f"seed{seed}.{label}", partial(_weights, options, seed, label, shares))
     return figures | {"recall_given_up": figures["without.known"] - figures["absent_rows.known"]}
+
+
+# -- a memory ----------------------------------------------------------------------------------------------------------
+
+
+def never_said(kind: str, known: Sequence[Entry], others: Sequence[Entry], seed: int, count: int) -> list[str]:
+    """Questions of a kind whose answer nobody ever said.
+
+    Args:
+        known: who is known.
+        others: who is not, of the same book.
+    """
+    draw = random.Random(f"{seed}:{kind}")
+    if kind == "elsewhere":
+        return draw.sample(_ELSEWHERE, min(count, len(_ELSEWHERE)))
+    if kind == "other_thing":
+        return [
+            _OTHER_THINGS[number % len(_OTHER_THINGS)].format(name=known[number % len(known)].name)
+            for number in range(count)
+        ]
+    names = [one.name for one in others]
+    if kind == "strange_name":
+        words = {word for one in (*known, *others) for word in one.name.split()}
+        first = [name for name in _STRANGE_FIRST if name not in words]
+        last = [name for name in _STRANGE_LAST if name not in words]
+        names = draw.sample([f"{one} {other}" for one in first for other in last], min(count, len(first) * len(last)))
+    return [UNSEEN[number % len(UNSEEN)].format(name=name) for number, name in enumerate(names[:count])]
+
+
+def _memory(options: Options, seed: int, open_memory: Callable[..., Memory]) -> dict[str, float]:
+    count, each = options.whole("facts"), options.whole("asked")
+    nights = min(options.whole("nights"), count)
+    book = entries(count + each, seed, options.data)
+    known, others = book[:count], book[count:]
+    # Each night learns its own share of the facts, so that several modules stand to choice.
+    shares = [known[number * count // nights : (number + 1) * count // nights] for number in range(nights)]
+    strange = {kind: never_said(kind, shares[0], others, seed, each) for kind in KINDS}
+    sure = float(options.flags["confident"])
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder, open_memory(folder, **options.memory_settings(seed)) as memory:
+        for night, some in enumerate(shares):
+            memory.add_many([one.text for one in some], user_id=USER, said_at=DAY + timedelta(days=night))
+            if night == 0:
+                for way in WAYS["before"]:
+                    figures |= _asked(memory, f"before.{way}", COLUMNS[way], some, strange, sure)
+            with watch() as progress:
+                memory.consolidate(progress=progress)
+        for way in WAYS["after"]:
+            figures |= _asked(memory, f"after.{way}", COLUMNS[way], known, strange, sure)
+        figures["settled"] = len(memory.settled_ids(user_id=USER)) / count
+        figures["modules"] = float(len(memory.modules(user_id=USER)))
+    return figures
+
+
+def _asked(
+    memory: Memory,
+    label: str,
+    way: Mapping[str, bool],
+    known: Sequence[Entry],
+    strange: Mapping[str, Sequence[str]],
+    sure: float,
+) -> dict[str, float]:
+    def answers(questions: Sequence[str]) -> list[Answer]:
+        facts, modules = way.get("use_facts", True), way.get("use_modules", True)
+        return [
+            memory.ask(question, user_id=USER, max_tokens=_LONGEST, use_facts=facts, use_modules=modules)
+            for question in questions
+        ]
+
+    said = answers([UNSEEN[number % len(UNSEEN)].format(name=one.name) for number, one in enumerate(known)])
+    right = [first_number(answer.text) == one.phone for answer, one in zip(said, known, strict=True)]
+    figures = {
+        f"{label}.known": statistics.fmean(right),
+        f"{label}.known.confident": statistics.fmean(
+            ok and answer.confidence >= sure for ok, answer in zip(right, said, strict=True)
+        ),
+    }
+    for kind, questions in strange.items():
+        made_up = [answer for answer in answers(questions) if not admits(answer.text)]
+        figures[f"{label}.{kind}.answered"] = len(made_up) / len(questions)
+        figures[f"{label}.{kind}.confident"] = sum(one.confidence >= sure for one in made_up) / len(questions)
+    return figures
+
+
+# -- weights without any check -----------------------------------------------------------------------------------------
+
+
+def _weights(options: Options, seed: int, label: str, shares: Shares) -> dict[str, float]:
+    base, count = base_of(options, seed), options.whole("facts")
+    book = entries(count + options.whole("unknown"), seed, options.data)
+    slot, steps = taught(base, stored(book[:count]), shares, seed, options)
+    questions = [UNSEEN[number % len(UNSEEN)].format(name=one.name) for number, one in enumerate(book)]
+    said = [first_number(text) for text in ask(base, slot, questions, [()] * len(questions))]
+    return {
+        f"{label}.known": statistics.fmean(
+            number == one.phone for number, one in zip(said, book[:count], strict=False)
+        ),
+        f"{label}.invented": statistics.fmean(number is not None for number in said[count:]),
+        f"{label}.steps": float(steps),
+    }
 
 
 if __name__ == "__main__":

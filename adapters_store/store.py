@@ -115,7 +115,8 @@ class AdapterStore:
         try:
             if file_sha256(path) != manifest.files.get(path.name):
                 raise StoreDamaged(str(path), "its checksum is not the one in the manifest")
-            with safe_open(path, framework="pt") as file:  # mapped into memory; the As that all modules share are not read
+            # Mapped into memory; the As that all modules share are not read.
+            with safe_open(path, framework="pt") as file:
                 bs = [file.get_tensor(f"base_model.model.{target.name}.lora_B.weight") for target in shape.targets]
         except (OSError, SafetensorError) as error:
             raise error if isinstance(error, StoreDamaged) else StoreDamaged(str(path), str(error)) from error

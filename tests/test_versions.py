@@ -209,7 +209,7 @@ def test_a_day_left_to_the_listener_is_another_day_later(memory: Memory) -> None
 
 
 def test_what_was_replaced_in_other_words_is_not_said_again_by_them() -> None:
-    ledger = Ledger([], {}.get)
+    ledger = Ledger([], lambda key: None)
     for place, day in ((0, 0), (1, 1)):
         ledger.say(fact(STORY[place], day), alike=True)
     again = ledger.say(fact(STORY[0].lower(), 2), alike=True)

@@ -18,7 +18,7 @@ somebody in another module. An answer counts if the first thing in it that is sh
 
 With --data: the phone book of "Understanding LoRA as Knowledge Memory", people drawn by the seed; without: names and numbers
 drawn from the seed. What is taught lies beside the record until a seed is whole, so a run that was stopped goes on.
-Time: by estimate 15 to 20 minutes a seed on two CPU cores with the default model, two thirds of it training.
+Time: 17 minutes a seed on two busy CPU cores with 3 modules of 8 facts and --deltas 0; with the defaults an hour.
 """
 
 from __future__ import annotations

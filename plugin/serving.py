@@ -102,13 +102,15 @@ class Serving:
             # Updated in place: an answer under way may be led to a module that comes or goes now.
             manifests = cached[2] if cached is not None else {}
             manifests.update(live)
-            for name in set(router.modules) - live.keys():
+            before = router.modules
+            for name in set(before) - live.keys():
                 router.retire(name)
-            for name in live.keys() - set(router.modules):
+            for name in live.keys() - set(before):
                 rows, vectors = self._rows(live[name])
                 if rows:
                     router.publish(rows, np.stack(vectors))
-            router.calibrate(self._encoded)
+            if router.modules != before:  # the catalog's number grows for every user's modules
+                router.calibrate(self._encoded)
             self._routers[user_id] = (key, router, manifests)
             return router, manifests
 

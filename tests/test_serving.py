@@ -241,6 +241,21 @@ def test_what_one_user_forgets_costs_no_other_anything(two_modules: Memory) -> N
     assert not [key for cache in (serving._vectors, serving._merged) for key in cache if key[0] == "bob"]
 
 
+def test_what_is_published_for_one_user_calibrates_no_others_router(
+    two_modules: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = two_modules._answering()._serving
+    router, _ = serving.router("ada")
+    calibrations: list[Router] = []
+    monkeypatch.setattr(Router, "calibrate", lambda self, encode: calibrations.append(self))
+    publish(two_modules, "m-bob", "My boat is called Anchor.", ("What is my boat called?", "Anchor"), user_id="bob")
+    assert serving.router("ada")[0] is router
+    assert calibrations == []
+    publish(two_modules, "m-moat", "My moat is called Ripple.", ("What is my moat called?", "Ripple"))
+    serving.router("ada")
+    assert calibrations == [router]
+
+
 def test_what_is_published_for_one_user_leaves_merged_routes_of_all(two_modules: Memory) -> None:
     serving = two_modules._answering()._serving
     route = Route((("m-boat", 0.8), ("m-goat", 0.2)))

@@ -101,10 +101,9 @@ def _moment(said_at: datetime | None) -> datetime:
     return with_zone(said_at) if said_at is not None else datetime.now(UTC).astimezone()
 
 
-def _fact(
-    text: str, user_id: str, said_at: datetime | None, source: str, metadata: Mapping[str, Scalar], speaker: str = ""
-) -> Fact:
-    key, moment = fact_id(user_id, text, speaker), _moment(said_at)
+def _fact(text: str, user_id: str, said_at: datetime | None, source: str, metadata: Mapping[str, Scalar]) -> Fact:
+    # Who says it belongs to the id, however the text came: by message, by hand or as a new version.
+    key, moment = fact_id(user_id, text, str(metadata.get("name", ""))), _moment(said_at)
     return Fact(id=key, text=text, user_id=user_id, said_at=moment, source=source, metadata=metadata)
 
 
@@ -116,7 +115,7 @@ def _learned(
     days = {_day(turns[place]) for place in one.repeats} - {_day(turn)}
     if days:
         extra["also_said"] = ",".join(sorted(days))
-    return _fact(one.text, user_id, turn.said_at, source, extra, turn.name or "")
+    return _fact(one.text, user_id, turn.said_at, source, extra)
 
 
 def _turned(turn: Message, speaker: str | None) -> Message:

@@ -370,6 +370,17 @@ def test_what_two_people_say_is_two_facts(memory: Memory) -> None:
     assert [one.metadata.get("name") for one in memory.get_all(user_id="ada")] == [None, "Clara"]
 
 
+def test_a_new_version_of_what_somebody_says_is_theirs(memory: Memory) -> None:
+    (mine,) = memory.add("I live in Faro.", user_id="ada")
+    (hers,) = memory.add([Message(role="user", content="I live in Porto.", name="Clara")], user_id="ada")
+    assert memory.update(hers.id, "I live in Porto.") == hers, "nothing new"
+    moved = memory.update(hers.id, "I live in Faro.")
+    assert moved.id != mine.id
+    assert [one.id for one in memory.history(hers.id)] == [hers.id, moved.id]
+    memory.delete(moved.id)
+    assert memory.get_all(user_id="ada") == [mine]
+
+
 @pytest.mark.parametrize("learns", [False, True])
 def test_what_the_assistant_says_is_learned_only_on_demand(tmp_path: Path, learns: bool) -> None:
     turns = [

@@ -143,7 +143,9 @@ def test_a_deleted_fact_is_not_brought_back_by_a_replay(memory: Memory) -> None:
     memory.delete(one.id)
     assert memory.add("My PIN is 1234.", user_id="ada", said_at=said) == []
     assert memory.get_all(user_id="ada") == []
+    assert memory._facts._graves.dug_at([one.id]).keys() == {one.id}
     assert len(memory.add("My PIN is 1234.", user_id="ada")) == 1, "said again after the deletion, it is a fact again"
+    assert memory._facts._graves.dug_at([one.id]) == {}
 
 
 def test_a_deleted_text_stands_in_no_file(memory: Memory) -> None:

@@ -531,3 +531,21 @@ def test_a_scheduled_night_runs(tmp_path: Path, tiny_model: Path) -> None:
     clock._job.modify(next_run_time=__import__("datetime").datetime.now(clock._job.trigger.timezone))
     assert ran.wait(20)
     clock.stop()
+
+
+def test_a_night_plans_by_the_capacity_table(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups: list[int] = []
+
+    class Watched(night.Planner):
+        def groups(self, *given: Any, **options: Any) -> Any:
+            found = super().groups(*given, **options)
+            groups.extend(len(one.facts) for one in found)
+            raise InterruptedError
+
+    monkeypatch.setattr(night, "limits", lambda settings, base: {1: 1, 2: 2})
+    monkeypatch.setattr(night, "Planner", Watched)
+    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
+        memory.add_many(["I like tea.", "I live in Porto.", "My goat is called Nimbus."], user_id="ada")
+        with pytest.raises(InterruptedError):
+            memory.consolidate()
+    assert groups == [1, 1, 1]

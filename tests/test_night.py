@@ -22,7 +22,7 @@ from slowwave import Fact, Memory, NightReport
 from slowwave.consolidation import night
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.lessons import write_lesson
-from slowwave.consolidation.plan import settled_ids
+from slowwave.consolidation.plan import Planner, settled_ids
 from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.train import Recipe, Trained, train
 from slowwave.consolidation.writers import as_writer
@@ -536,7 +536,7 @@ def test_a_scheduled_night_runs(tmp_path: Path, tiny_model: Path) -> None:
 def test_a_night_plans_by_the_capacity_table(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     groups: list[int] = []
 
-    class Watched(night.Planner):
+    class Watched(Planner):
         def groups(self, *given: Any, **options: Any) -> Any:
             found = super().groups(*given, **options)
             groups.extend(len(one.facts) for one in found)

@@ -13,7 +13,7 @@ from slowwave.consolidation import lexicon
 from slowwave.consolidation.chunks import Chunk, chunks_of, kind_of
 from slowwave.consolidation.morphology import bare, base_form, is_adverb, is_time, participle, third
 
-__all__ = ["Clause", "parse"]
+__all__ = ["Clause", "opens", "parse"]
 
 
 @dataclass(frozen=True)
@@ -176,14 +176,14 @@ def _verb_at(tokens: list[str]) -> int | None:
         word = bare(tokens[i])
         if tokens[i - 1].endswith(","):
             close = next(
-                (j for j in range(i, len(tokens) - 1) if tokens[j].endswith(",") and _opens(tokens, j + 1)), None
+                (j for j in range(i, len(tokens) - 1) if tokens[j].endswith(",") and opens(tokens, j + 1)), None
             )
             if close is not None and (pending or word not in lexicon.AUX):
                 i, pending = close + 1, 0
                 continue
         if word in lexicon.RELATIVES:
             pending += 1
-        elif _opens(tokens, i):
+        elif opens(tokens, i):
             if not pending:
                 if word not in lexicon.AUX and _reduced(tokens, i):
                     i += 1
@@ -198,7 +198,7 @@ def _verb_at(tokens: list[str]) -> int | None:
     return None
 
 
-def _opens(tokens: list[str], i: int) -> bool:
+def opens(tokens: list[str], i: int) -> bool:
     """Whether a verb group (adverbs, then an auxiliary or a finite verb) begins here."""
     while i < len(tokens) - 1 and is_adverb(bare(tokens[i])) and tokens[i].islower():
         i += 1
@@ -224,7 +224,7 @@ def _reduced(tokens: list[str], i: int) -> bool:
     for j in range(i + 1, len(tokens)):
         if bare(tokens[j]) in lexicon.STOPS or tokens[j - 1].endswith((",", ";", ":")):
             return False
-        if j > i + 1 and _opens(tokens, j) and not tokens[j].endswith("s"):
+        if j > i + 1 and opens(tokens, j) and not tokens[j].endswith("s"):
             return True
         if j > i + 1 and bare(tokens[j]) in {"is", "was", "has"}:
             return True

@@ -10,6 +10,7 @@ import re
 
 from slowwave.consolidation import lexicon
 from slowwave.consolidation.answered import answered_slots
+from slowwave.consolidation.names import name_slots
 from slowwave.consolidation.relations import relation_slots
 from slowwave.consolidation.slots import clause_slots, cloze
 from slowwave.consolidation.statements import sentences, statements
@@ -23,6 +24,8 @@ PHRASINGS = 6
 """The least number of wordings a slot must have to be asked at all."""
 _PER_SENTENCE, _PER_FACT = 3, 4
 _FIRST, _THIRD = 6, 3
+_SAME = 0.6
+_WHOLE = 2
 _PLAIN = 8
 
 
@@ -63,6 +66,16 @@ class RuleWriter:
                 if pairs := self._pairs(slot, voices, fact):
                     taken.append(key)
                     found.append((-slot.score, len(found), pairs))
+            for slot in [] if relations else name_slots(statement, voices):
+                key = question_key(slot.answer)
+                pairs = self._pairs(slot, voices, fact)
+                if asked := next((row for _, _, row in found if question_key(row[0].answer) == key), None):
+                    # The clause asks for it in few words; what it left out comes second.
+                    known = {question_key(pair.question) for pair in asked}
+                    asked[1:1] = [pair for pair in pairs[:_WHOLE] if question_key(pair.question) not in known]
+                elif pairs and not any(_same(key, other) for other in taken):
+                    taken.append(key)
+                    found.append((-slot.score, len(found), pairs))
         if not found and self._cloze:
             for statement in stated:
                 if statement.split()[0].lower() in lexicon.HOLLOW - {"he", "she", "one"} and len(stated) > 1:
@@ -98,3 +111,9 @@ class RuleWriter:
 
 def _within(words: str, others: str) -> bool:
     return f" {words} " in f" {others} "
+
+
+def _same(words: str, others: str) -> bool:
+    """Whether two answers are one: each has hardly a word that the other lacks."""
+    both = len(set(words.split()) & set(others.split()))
+    return 2 * both > _SAME * (len(words.split()) + len(others.split()))

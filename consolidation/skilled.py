@@ -14,7 +14,7 @@ from slowwave.adapters_store.skills import find_skill, load_vector
 from slowwave.consolidation.asking import parse_lines, question_prompt, writer_prompt
 from slowwave.consolidation.gate import is_right, normalise
 from slowwave.consolidation.rules import PHRASINGS, RuleWriter
-from slowwave.consolidation.support import question_key, supported
+from slowwave.consolidation.support import question_key, restates, supported
 from slowwave.consolidation.writers import NamedWriter, as_writer
 from slowwave.model import BaseModel, Slot
 from slowwave.prompts import conversation, is_unknown, render_fact
@@ -28,6 +28,8 @@ _READS = 0.5
 """The mark in the reader's exam from which on a base model without a reader is asked to read back."""
 _CLOSE = 0.6
 """Overlap (F1 of words) of what was read with the span, from which on they are the same."""
+_LIKELY = -2.0
+"""Mean log-probability of an answer, in nats a token, from which on a question that only restates the fact needs no more proof."""
 _ANSWERS = 4
 """The most answers a fact is asked for."""
 _SAMPLES = 8
@@ -81,13 +83,19 @@ class CheckedWriter:
         return self._rules(fact)
 
     def check(self, fact: Fact, pairs: Iterable[QAPair]) -> list[QAPair]:
-        """The pairs whose answer the base model finds in the fact by at least one of the answer's wordings."""
+        """The pairs whose answer the base model finds in the fact by at least one of the answer's wordings.
+
+        A small reader takes the object of a sentence for its subject. Where a wording is the fact itself with a question word
+        in the answer's place, it is enough that the reader does not find the answer unlikely.
+        """
         by_answer: dict[str, list[QAPair]] = {}
         for pair in pairs:
             by_answer.setdefault(question_key(pair.answer), []).append(pair)
         # The plain wordings stand first; later ones are odd on purpose.
         tried = [pair for wordings in by_answer.values() for pair in wordings[:_TRIED]]
         found = {question_key(pair.answer) for pair in _led_back(self._base, fact, tried)}
+        restated = [pair for pair in tried if question_key(pair.answer) not in found and restates(pair, fact)]
+        found |= {question_key(pair.answer) for pair in _likely(self._base, fact, restated)}
         return [pair for answer, wordings in by_answer.items() if answer in found for pair in wordings]
 
 
@@ -133,6 +141,18 @@ def _led_back(base: BaseModel, fact: Fact, pairs: list[QAPair]) -> list[QAPair]:
     prompts = [base.encode(conversation(pair.question, [render_fact(fact)])) for pair in pairs]
     said = base.generate(prompts, max_tokens=_READ)
     return [pair for pair, read in zip(pairs, said, strict=True) if _is_same(read.text, pair.answer)]
+
+
+def _likely(base: BaseModel, fact: Fact, pairs: list[QAPair]) -> list[QAPair]:
+    """The pairs whose answer the base model, with nothing but the fact in its prompt, holds for likely."""
+    import torch
+
+    if not pairs:
+        return []
+    rows = [base.encode(conversation(pair.question, [render_fact(fact)]), pair.answer) for pair in pairs]
+    with torch.no_grad():
+        marks = base.branch_logprobs([rows])
+    return [pair for pair, mark in zip(pairs, marks, strict=True) if float(mark.mean()) >= _LIKELY]
 
 
 def _is_same(read: str, answer: str) -> bool:

@@ -9,7 +9,12 @@ from functools import lru_cache
 from slowwave.prompts import render_date
 from slowwave.types import Fact, QAPair
 
-__all__ = ["question_key", "supported"]
+__all__ = ["question_key", "restates", "supported"]
+
+_ASKING = frozenset({"what", "who", "whom", "whose", "which"})
+_ARTICLES = frozenset({"a", "an", "the"})
+_DESCRIBED = 6
+"""The most words between a question word and what it asks about ("which short film")."""
 
 
 def question_key(question: str) -> str:
@@ -30,6 +35,35 @@ def supported(pair: QAPair, fact: Fact) -> bool:
         return False
     wanted = f" {' '.join(answer)} "
     return any(wanted in _spaced(text) for text in (fact.text, render_date(fact)))
+
+
+def restates(pair: QAPair, fact: Fact) -> bool:
+    """Whether a question is the fact itself, or a part of it, with a question word in the answer's place.
+
+    "Which clerk established vote by mail?" restates "The clerk Del Riley established vote by mail." for "Del Riley". Such a
+    question is answered by the fact whatever a model makes of it, if only the answer is a whole phrase.
+    """
+    asked, answer, said = _tokens(pair.question), _tokens(pair.answer), _tokens(fact.text)
+    places = [at for at, word in enumerate(asked) if word in _ASKING]
+    for start in range(len(said) - len(answer) + 1):
+        if said[start : start + len(answer)] != answer:
+            continue
+        before = [word for word in said[:start] if word not in _ARTICLES]
+        after = [word for word in said[start + len(answer) :] if word not in _ARTICLES]
+        for at in places:
+            left = [word for word in asked[:at] if word not in _ARTICLES]
+            right = [word for word in asked[at + 1 :] if word not in _ARTICLES]
+            if right and right[0] == answer[-1]:  # "which project" asks for "the Tellico Dam project"
+                right = right[1:]
+            if after[:1] == ["s"] and asked[at] == "whose":
+                after = after[1:]
+            for described in range(min(len(right), _DESCRIBED) + 1):
+                # "which clerk" asks for "Del Riley" in "the clerk Del Riley": what describes comes behind the question word.
+                lead = left + right[:described]
+                rest = right[described:]
+                if (lead or rest) and before[len(before) - len(lead) :] == lead and after[: len(rest)] == rest:
+                    return True
+    return False
 
 
 def _tokens(text: str) -> list[str]:

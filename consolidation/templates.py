@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from slowwave.consolidation.lexicon import JOB, KIN, PET, ROLE
 
-__all__ = ["ANSWERED", "ATTRIBUTE", "ATTRIBUTE_WHO", "CLOZE", "FAMILIES", "RELATIONS"]
+__all__ = ["ANSWERED", "ATTRIBUTE", "ATTRIBUTE_WHO", "CLOZE", "FAMILIES", "NAMED", "RELATIONS"]
 
 # fmt: off
 _WHO = (
@@ -305,6 +305,11 @@ CLOZE = (
     "Complete this: '{gap}' | Fill in the blank: '{gap}' | What is missing here: '{gap}'? | "
     "Which words belong in the gap: '{gap}'? | '{gap}' What goes in the blank? | "
     "Replace the blank with what was said: '{gap}' | What should stand in place of the blank in '{gap}'?"
+)
+
+NAMED = (
+    "{Q}? | {S}? | Complete this: '{gap}' | Tell me, {s}? | Remind me: {q}? | What is missing here: '{gap}'? | "
+    "I would like to know: {s}? | Do you still know, {q}?"
 )
 
 ANSWERED = (

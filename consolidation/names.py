@@ -30,7 +30,7 @@ _SMALL = (
     )
 )  # fmt: skip
 _GRAMMAR = lexicon.PREPOSITIONS | lexicon.DETERMINERS | lexicon.STOPS | {"of", "both", "according"}
-_WHERE = lexicon.words("in at on from near to into across outside")
+_WHERE = lexicon.words("in at on from near to into across outside over under through along between")
 _ASIDE = re.compile(r", (?:an?|the|once|also|then|now|now a|formerly|[a-z]+ed|[a-z]+ing) [^,]+, ")
 _BESIDE = re.compile(r", (?:who|which|whose|where|as well as|including) .*")
 _CUT = re.compile(r", | (?:who|which|whose|that|because|although|while|when|after|before|but|and then|only to) ")
@@ -109,7 +109,7 @@ def _gaps(text: str) -> Iterator[_Gap]:
 
 def _names(text: str) -> Iterator[tuple[int, int, str | None]]:
     """Start, end and quoted title of every name: a quoted title, or a run of capitalised words with what joins them."""
-    tokens = [found for found in _TOKEN.finditer(text)]
+    tokens = list(_TOKEN.finditer(text))
     i = 0
     while i < len(tokens):
         token, first = tokens[i], i
@@ -152,7 +152,12 @@ def _capitalised(word: str) -> bool:
 
 def _telling(name: str, text: str, start: int) -> bool:
     """Whether somebody could ask for a name: no day, no "I", no first word that is a capital only because it is the first."""
-    if len(name) < 2 or lexicon.DAYS.match(name) or lexicon.TIME.fullmatch(name) or re.search(r"\b\d{1,3} $", text[:start]):
+    if (
+        len(name) < 2
+        or lexicon.DAYS.match(name)
+        or lexicon.TIME.fullmatch(name)
+        or re.search(r"\b\d{1,3} $", text[:start])
+    ):
         return False
     if start > 0 or len(name.split()) > 1:
         return name.lower() not in _SMALL

@@ -29,7 +29,7 @@ _READS = 0.5
 _CLOSE = 0.6
 """Overlap (F1 of words) of what was read with the span, from which on they are the same."""
 _LIKELY = -2.0
-"""Mean log-probability of an answer, in nats a token, from which on a question that only restates the fact needs no more proof."""
+"""Mean log-probability of an answer, in nats a token, from which on a question that restates the fact needs no more proof."""
 _ANSWERS = 4
 """The most answers a fact is asked for."""
 _SAMPLES = 8

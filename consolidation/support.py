@@ -57,7 +57,7 @@ def restates(pair: QAPair, fact: Fact) -> bool:
                 right = right[1:]
             if after[:1] == ["s"] and asked[at] == "whose":
                 after = after[1:]
-            for described in range(min(len(right), _DESCRIBED) + 1):
+            for described in range(min(len(right), _DESCRIBED) + 1 if asked[at] == "which" else 1):
                 # "which clerk" asks for "Del Riley" in "the clerk Del Riley": what describes comes behind the question word.
                 lead = left + right[:described]
                 rest = right[described:]

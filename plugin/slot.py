@@ -41,6 +41,9 @@ class Slot:
         self._b: list[torch.Tensor] = []
         self._a: list[torch.Tensor] = []
         self._turns: list[torch.Tensor] = []
+        self._laid: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        """A and B of the layers as they are multiplied, laid out once where no gradient is wanted."""
+        self._laid_for = (-1, False)
         self.refresh()
 
     def at(self, strength: float) -> Slot:
@@ -81,15 +84,34 @@ class Slot:
         index = self.shape.places.get(name)
         if index is None:
             return output
-        a, b = self._a[index].to(inputs.dtype), self._b[index].to(inputs.dtype)  # (rank, in), (out_features, rank)
-        low = torch.mm(inputs.flatten(0, -2), a.t())  # (tokens, rank)
-        # One pass for product, scale and sum: a token costs little more than calling the functions.
-        scale = self.shape.scale * self.strength
-        added = torch.addmm(output.flatten(0, -2), low, b.t(), alpha=scale).view(output.shape)
+        a, b = self._laid.get(index) or self._factors(index, inputs.dtype)
+        low = torch.mm(inputs.view(-1, a.shape[0]), a)  # (tokens, rank)
+        # One pass for product and sum: a token costs little more than calling the functions.
+        added = torch.addmm(output.view(-1, b.shape[1]), low, b).view(output.shape)
         if not self._turns:
             return added
         turn, bias = self._turns[index].to(inputs.dtype), self.layers[index].bias  # (out_features,)
         return added * turn if bias is None else (added - bias) * turn + bias
+
+    def _factors(self, index: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        """A, (in_features, rank), and B with the scale in it, (rank, out_features).
+
+        Without a gradient they are kept: a B that is read across its rows costs a CPU several times as much, at every token.
+        """
+        import torch
+
+        scale = self.shape.scale * self.strength
+        if torch.is_grad_enabled() and self.vector.requires_grad:
+            return self._a[index].to(dtype).t(), self._b[index].to(dtype).t() * scale
+        with torch.no_grad():
+            factors = self._a[index].to(dtype).t(), (self._b[index].t() * scale).to(dtype).contiguous()
+        self._laid[index] = factors
+        return factors
+
+    def ready(self) -> None:
+        """Forget the factors that were laid out if the vector was written into since, or is about to learn."""
+        if (now := _state(self.vector)) != self._laid_for:
+            self._laid, self._laid_for = {}, now
 
     def of(self, rows: Sequence[int]) -> Slot:
         """The slot for some rows of a batch: a slot is the same for every row."""
@@ -123,6 +145,8 @@ class Stack:
         parts = vectors.split(shape.sizes, dim=1)
         # (modules, out_features, rank) each
         self._b = [part.unflatten(1, (-1, shape.rank)) for part in parts]
+        self._laid: dict[int, torch.Tensor] = {}
+        self._laid_for = (-1, False)
 
     def of(self, rows: Sequence[int]) -> Stack:
         """The stack for some rows of a batch, in the order given."""
@@ -142,9 +166,33 @@ class Stack:
         index = self.shape.places.get(name)
         if index is None:
             return output
+        b = self._laid[index] if index in self._laid else self._factor(index, inputs.dtype)  # (rows, rank, out_features)
         low = linear(inputs, self.a[index].to(inputs.dtype))  # (rows, tokens, rank)
-        b = self._b[index][self.rows].to(inputs.dtype)  # (rows, out_features, rank)
-        return torch.baddbmm(output, low, b.transpose(1, 2), alpha=self.shape.scale * self.strength)
+        return torch.baddbmm(output, low, b, alpha=self.shape.scale * self.strength)
+
+    def _factor(self, index: int, dtype: torch.dtype) -> torch.Tensor:
+        """The B of every row, (rows, rank, out_features); laid out once where no gradient is wanted."""
+        import torch
+
+        if torch.is_grad_enabled() and self.vectors.requires_grad:
+            return self._b[index][self.rows].to(dtype).transpose(1, 2)
+        with torch.no_grad():
+            self._laid[index] = self._b[index][self.rows].to(dtype).transpose(1, 2).contiguous()
+        return self._laid[index]
+
+    def ready(self) -> None:
+        """Forget the factors that were laid out if a vector was written into since, or is about to learn."""
+        if (now := _state(self.vectors)) != self._laid_for:
+            self._laid, self._laid_for = {}, now
+
+
+def _state(vector: torch.Tensor) -> tuple[int, bool]:
+    """What must not change while factors are kept: how often a vector was written into, and whether it is learning."""
+    import torch
+
+    # Nothing writes into a vector that was made in inference mode, and it does not count.
+    written = -1 if vector.is_inference() else vector._version
+    return written, torch.is_grad_enabled() and vector.requires_grad
 
 
 _attached: ContextVar[Slot | Stack | None] = ContextVar("slowwave_slot", default=None)
@@ -153,6 +201,8 @@ _attached: ContextVar[Slot | Stack | None] = ContextVar("slowwave_slot", default
 @contextmanager
 def attached(slot: Slot | Stack | None) -> Iterator[None]:
     """For the forward passes inside: the slot that the hooks apply, or none."""
+    if slot is not None:
+        slot.ready()
     token = _attached.set(slot)
     try:
         yield

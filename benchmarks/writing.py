@@ -67,6 +67,9 @@ _OF_THE_NIGHT = {
     "pairs": "pairs_per_fact",
     "published": "published",
     "steps": "steps",
+    "strength": "strength",
+    "canary": "canary",
+    "gate": "gate_recall",
 }
 """What is known of each fact or module of built_in, and the name of its mean."""
 PAPER_RATE = 5e-5
@@ -171,7 +174,7 @@ class _Work:
 
     def row_built_in(self) -> Figures:
         """Trained and examined as in a night."""
-        from slowwave.consolidation.gate import examine
+        from slowwave.consolidation.gate import examine, temper
         from slowwave.consolidation.train import recipe_for, train
 
         recipe = recipe_for(self.settings, self.base.hidden_size)
@@ -188,12 +191,18 @@ class _Work:
             lesson = replace(lesson, facts=left)
             with watch() as progress:
                 trained = train(self.base, lesson, recipe, progress=progress)
-                slot = self.base.slot(recipe.shape(self.base), trained.vector)
+                vector, strength = temper(self.base, trained.vector, recipe.shape(self.base))
+                slot = self.base.slot(recipe.shape(self.base), vector)
                 verdict = examine(
                     self.base, slot, lesson, f"{self.name}-{number}", recipe.shares, seed=recipe.seed, progress=progress
                 )
             slots[-1], found[f"steps.{number}"] = slot, trained.steps
             found[f"published.{number}"] = verdict.published
+            found |= {
+                f"strength.{number}": strength,
+                f"canary.{number}": verdict.canary,
+                f"gate.{number}": verdict.recall,
+            }
             if verdict.published:
                 settled |= {report.fact_id for report in verdict.facts if report.status == "settled"}
             else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slowwave.consolidation.canary import canary
 from slowwave.consolidation.rows import READING, Lesson, Row, Shares, exam_rows
@@ -16,7 +17,12 @@ from slowwave.model import BaseModel, Slot
 from slowwave.prompts import is_unknown
 from slowwave.types import FactReport, Progress, no_progress
 
-__all__ = ["Bar", "Verdict", "examine", "is_right", "normalise"]
+if TYPE_CHECKING:
+    import torch
+
+    from slowwave.adapters_store.shape import SlotShape
+
+__all__ = ["STRENGTHS", "Bar", "Verdict", "examine", "is_right", "normalise", "temper"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class Bar:
 
 
 BAR = Bar()
+STRENGTHS = (1.0, 0.85, 0.7)
+"""At which strengths a module may be published, the first that harms ordinary prompts little enough."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,22 @@ def examine(
         reason="",
     )
     return Verdict(**{**vars(verdict), "reason": _objection(verdict, bar)})
+
+
+def temper(base: BaseModel, vector: torch.Tensor, shape: SlotShape, bar: Bar = BAR) -> tuple[torch.Tensor, float]:
+    """A module's vector, shape (size,), made as weak as ordinary prompts need it, and its strength; the exam comes after.
+
+    Harm grows with the square of the strength, recall stays nearly whole above two thirds of it (benchmarks/LOG.md). A module
+    that is too harmful even at the least strength comes back as it was.
+    """
+    import torch
+
+    before, slot = canary_loss(base, None), base.slot(shape, vector)
+    for strength in STRENGTHS:
+        if canary_loss(base, slot.at(strength)) - before <= bar.canary * before:
+            weaker = (vector * strength).to(torch.bfloat16).to(vector.dtype)
+            return vector if strength == 1.0 else weaker, strength
+    return vector, 1.0
 
 
 def _objection(verdict: Verdict, bar: Bar) -> str:

@@ -22,7 +22,7 @@ from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest,
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.capacity import limits
-from slowwave.consolidation.gate import Verdict, examine
+from slowwave.consolidation.gate import Verdict, examine, temper
 from slowwave.consolidation.journal import Journal, NightPlan, PlannedGroup, ResultRecord
 from slowwave.consolidation.lessons import unwritten, write_lesson
 from slowwave.consolidation.plan import Planner, compaction_key
@@ -193,7 +193,9 @@ class Night:
         with self._timed("training"):
             trained = train(self.base, lesson, recipe, journal.checkpoint(part.name), progress)
         with self._timed("gate"):
-            slot = self.base.slot(self.base.shape(recipe.rank), trained.vector)
+            shape = self.base.shape(recipe.rank)
+            trained.vector, strength = temper(self.base, trained.vector, shape)
+            slot = self.base.slot(shape, trained.vector)
             effort = _EXAM[self.settings.effort]
             verdict = examine(
                 self.base, slot, lesson, module_id, recipe.shares, seed=recipe.seed, effort=effort, progress=progress
@@ -203,7 +205,9 @@ class Night:
             if part.replaces and not objection and (worse := _lost(part, verdict)):
                 objection = f"it knows {worse} facts less than the {len(part.replaces)} modules it would replace"
             if not objection:
-                size = self._publish(self._manifest(module_id, lesson, recipe, verdict), lesson, recipe, trained, part)
+                size = self._publish(
+                    self._manifest(module_id, lesson, recipe, verdict, strength), lesson, recipe, trained, part
+                )
                 objection = "" if size else _CHANGED
         module = ModuleReport(
             module_id=module_id,
@@ -220,6 +224,7 @@ class Night:
             trained_recall=verdict.trained_recall,
             reading=verdict.reading,
             canary=verdict.canary,
+            strength=strength,
             reason=objection,
             losses=tuple(loss for loss in trained.losses if math.isfinite(loss)),
             recalled_by_pass=tuple(trained.recalled),
@@ -294,7 +299,7 @@ class Night:
             facts.append(fact)
         return facts
 
-    def _manifest(self, module_id: str, lesson: Lesson, recipe: Recipe, verdict: Verdict) -> Manifest:
+    def _manifest(self, module_id: str, lesson: Lesson, recipe: Recipe, verdict: Verdict, strength: float) -> Manifest:
         settled = {report.fact_id for report in verdict.facts if report.status == "settled"}
         questions = [
             KnownQuestion(fact_id=fact.id, question=pair.question, answer=pair.answer, heldout=heldout)
@@ -324,6 +329,7 @@ class Night:
                 "reading": dict(verdict.reading),
                 "base_reading": verdict.base_reading,
                 "canary": verdict.canary,
+                "strength": strength,
             },
         )
 

@@ -58,6 +58,7 @@ def _module(module: ModuleReport) -> str:
             for name, share in module.reading.items()
         ),
         ("rise of the loss on ordinary prompts", module.canary, None),
+        ("strength of the module", module.strength, None),
     ]
     cells = "".join(
         f'<tr><td>{escape(name)}</td><td class="number">{value:.2f}</td>'

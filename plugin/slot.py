@@ -166,7 +166,9 @@ class Stack:
         index = self.shape.places.get(name)
         if index is None:
             return output
-        b = self._laid[index] if index in self._laid else self._factor(index, inputs.dtype)  # (rows, rank, out_features)
+        b = (
+            self._laid[index] if index in self._laid else self._factor(index, inputs.dtype)
+        )  # (rows, rank, out_features)
         low = linear(inputs, self.a[index].to(inputs.dtype))  # (rows, tokens, rank)
         return torch.baddbmm(output, low, b, alpha=self.shape.scale * self.strength)
 
@@ -177,8 +179,9 @@ class Stack:
         if torch.is_grad_enabled() and self.vectors.requires_grad:
             return self._b[index][self.rows].to(dtype).transpose(1, 2)
         with torch.no_grad():
-            self._laid[index] = self._b[index][self.rows].to(dtype).transpose(1, 2).contiguous()
-        return self._laid[index]
+            b: torch.Tensor = self._b[index][self.rows].to(dtype).transpose(1, 2).contiguous()
+        self._laid[index] = b
+        return b
 
     def ready(self) -> None:
         """Forget the factors that were laid out if a vector was written into since, or is about to learn."""

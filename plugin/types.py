@@ -200,6 +200,8 @@ class ModuleReport(Value):
     things never said that were not answered with an invention."""
     canary: float = 0.0
     """Rise of the mean loss on ordinary prompts, as a share of the base model's loss."""
+    strength: float = 1.0
+    """The share of what was trained that was kept: below 1 where the whole would have raised that loss too much."""
     reason: str = ""
     losses: tuple[float, ...] = ()
     """Mean loss of each training pass, in nats per token."""

@@ -85,9 +85,9 @@ class Slot:
         if index is None:
             return output
         a, b = self._laid.get(index) or self._factors(index, inputs.dtype)
-        low = torch.mm(inputs.view(-1, a.shape[0]), a)  # (tokens, rank)
+        low = torch.mm(inputs.reshape(-1, a.shape[0]), a)  # (tokens, rank)
         # One pass for product and sum: a token costs little more than calling the functions.
-        added = torch.addmm(output.view(-1, b.shape[1]), low, b).view(output.shape)
+        added = torch.addmm(output.reshape(-1, b.shape[1]), low, b).view(output.shape)
         if not self._turns:
             return added
         turn, bias = self._turns[index].to(inputs.dtype), self.layers[index].bias  # (out_features,)
@@ -166,9 +166,9 @@ class Stack:
         index = self.shape.places.get(name)
         if index is None:
             return output
-        b = (
-            self._laid[index] if index in self._laid else self._factor(index, inputs.dtype)
-        )  # (rows, rank, out_features)
+        b = self._laid.get(index)  # (rows, rank, out_features)
+        if b is None:
+            b = self._factor(index, inputs.dtype)
         low = linear(inputs, self.a[index].to(inputs.dtype))  # (rows, tokens, rank)
         return torch.baddbmm(output, low, b, alpha=self.shape.scale * self.strength)
 
@@ -176,11 +176,11 @@ class Stack:
         """The B of every row, (rows, rank, out_features); laid out once where no gradient is wanted."""
         import torch
 
-        if torch.is_grad_enabled() and self.vectors.requires_grad:
-            return self._b[index][self.rows].to(dtype).transpose(1, 2)
-        with torch.no_grad():
-            b: torch.Tensor = self._b[index][self.rows].to(dtype).transpose(1, 2).contiguous()
-        self._laid[index] = b
+        learning = torch.is_grad_enabled() and self.vectors.requires_grad
+        with torch.set_grad_enabled(learning):
+            b: torch.Tensor = self._b[index][self.rows].to(dtype).transpose(1, 2)
+        if not learning:
+            b = self._laid[index] = b.contiguous()
         return b
 
     def ready(self) -> None:

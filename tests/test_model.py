@@ -262,3 +262,35 @@ def test_an_answer_that_is_likely_enough_is_taken(base: BaseModel) -> None:
     assert likeliest != other
     assert {state.ids[0] for _, state in base.stream(row, 1, unless=("Zanzibar", 0.0))} == other
     assert {state.ids[0] for _, state in base.stream(row, 1, unless=("Zanzibar", 0.9))} == likeliest
+
+
+def test_what_a_slot_and_a_stack_keep_laid_out_follows_what_is_written(base: BaseModel) -> None:
+    shape, generator = base.shape(4), torch.Generator().manual_seed(3)
+    vectors = torch.randn(2, shape.size, generator=generator)
+    place = next(iter(shape.places))
+    index = shape.places[place]
+    wide, high = shape.draw_a()[index].shape[1], shape.split(vectors[0])[index].shape[0]
+    inputs, outputs = torch.randn(2, 3, wide, generator=generator), torch.randn(2, 3, high, generator=generator)
+    slot, stack = base.slot(shape, vectors[0].clone()), base.stack(shape, vectors.clone())
+
+    def wanted(vector: torch.Tensor, row: int) -> torch.Tensor:
+        return outputs[row] + shape.scale * (inputs[row] @ slot.a[index].t()) @ shape.split(vector)[index].t()
+
+    for _ in range(3):
+        with torch.no_grad():
+            for row in range(2):
+                with attached(slot):
+                    torch.testing.assert_close(
+                        slot.add(place, inputs[row : row + 1], outputs[row : row + 1])[0], wanted(slot.vector, row)
+                    )
+            with attached(stack):
+                both = stack.add(place, inputs, outputs)
+            torch.testing.assert_close(both, torch.stack([wanted(stack.vectors[row], row) for row in range(2)]))
+            slot.vector.mul_(-0.5)
+            stack.vectors.add_(0.25)
+    slot.vector.requires_grad_(True)
+    slot.refresh()
+    with attached(slot):
+        slot.add(place, inputs, outputs).sum().backward()
+    assert slot.vector.grad is not None
+    assert float(slot.vector.grad.abs().sum()) > 0.0

@@ -22,6 +22,7 @@ from slowwave.prompts import UNKNOWN, chat, conversation, full_names, is_unknown
 from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
+from slowwave.superseding import asks_before
 from slowwave.types import Answer, Message, ModuleUse, Rule, ScoredFact, Source
 
 __all__ = ["AnswerStream", "Answerer", "Request"]
@@ -98,6 +99,7 @@ class Answerer:
     ) -> None:
         self.base = base
         self._recall = recall
+        self._facts = facts
         self._embedder = embedder
         self._settings = settings
         self._serving = Serving(base, store, facts, embedder, settings)
@@ -214,6 +216,8 @@ class Answerer:
             hits, vector = self._recall.search(request.question, request.user_id, count)
             near = 0.0 if whole else _NEAR_FOR_READER if self.base.ref.reader_sha256 else _NEAR
             hits = [hit for hit in hits if hit.score >= near]
+            if asks_before(request.question):
+                hits = self._before(hits)
         route = Route()
         asked: list[str] = []
         answers: dict[str, tuple[str, ...]] = {}
@@ -233,6 +237,15 @@ class Answerer:
         # Together: what is known of Charles Gray and Ada Grant says nothing about Charles Grant.
         stranger = not all(any(name <= words for words in texts) for name in names)
         return replace(evidence, stranger=stranger)
+
+    def _before(self, hits: Sequence[ScoredFact]) -> list[ScoredFact]:
+        """The same, with what a fact superseded in its place: a small reader shown both takes the valid one."""
+        found: dict[str, ScoredFact] = {}
+        for hit in hits:
+            versions = self._facts.versions(hit.fact.id) if hit.fact.supersedes else [hit.fact]
+            for fact in versions[:-1] or versions:
+                found.setdefault(fact.id, hit.model_copy(update={"fact": fact}))
+        return list(found.values())
 
     # -- the verdict -----------------------------------------------------------------------------------------------
 

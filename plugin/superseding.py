@@ -12,7 +12,25 @@ from dataclasses import dataclass
 
 from slowwave.restated import statement_key, without_opening
 
-__all__ = ["Subject", "replaces", "subject"]
+__all__ = ["Subject", "asks_before", "replaces", "subject"]
+
+
+_BEFORE = re.compile(
+    r"\b(?:used? to|previous(?:ly)?|former(?:ly)?|originally|in the past|back then|no longer)\b|\bbefore\W*$|\bearlier\W*$"
+    r"|\bbefore (?:that|then|this|the (?:change|move)|(?:i|we|he|she|they) (?:moved|changed|switched|got|left))\b"
+    r"|\b(?:my|our|his|her|their|\w+'s) (?:(?:old|last) (?:home|flat|house|place|city|job|address|boss|employer|doctor|dentist)"
+    r"|old (?:name|car|phone|\w*number|phone number|pass ?word|code|pin|e-?mail))\b",
+    re.IGNORECASE,
+)
+
+
+def asks_before(question: str) -> bool:
+    """Whether a question asks for what was so before it changed.
+
+    >>> asks_before("Where did I live before?"), asks_before("What is my old phone number?"), asks_before("How old am I?")
+    (True, True, False)
+    """
+    return _BEFORE.search(question.replace("’", "'")) is not None
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from modules import publish
 
 from slowwave import Memory, Message
 from slowwave.adapters_store.lexical import tokens
+from slowwave.answering import Request
 from slowwave.errors import InvalidInput
 from slowwave.grounding import Grounding
 from slowwave.model import Encoded, Generated
 from slowwave.prompts import UNKNOWN, conversation, is_unknown, render_fact, render_facts
+from slowwave.superseding import asks_before
 
 FACT = "I'm allergic to peanuts."
 QUESTION = "What is Ada allergic to?"
@@ -235,3 +237,31 @@ def test_bad_requests_are_refused(told: Memory) -> None:
         told.ask("  ", user_id="ada")
     with pytest.raises(InvalidInput, match="Bad setting 'modle'"):
         Memory(told.folder / "other", modle="x")
+
+
+def test_a_question_about_the_past_is_shown_what_was_so_then(told: Memory) -> None:
+    told.add("I live in Porto.", user_id="ada", said_at=datetime(2026, 1, 1, tzinfo=UTC))
+    told.add("My dog is called Rex.", user_id="ada", said_at=datetime(2026, 1, 2, tzinfo=UTC))
+    told.add("I moved to Faro.", user_id="ada", said_at=datetime(2026, 2, 1, tzinfo=UTC))
+    told.add("I moved to Graz.", user_id="ada", said_at=datetime(2026, 3, 1, tzinfo=UTC))
+
+    def shown(question: str) -> list[str]:
+        evidence = told._answering()._gather(Request(question, "ada"))
+        return sorted(hit.fact.text for hit in evidence.facts if "dog" not in hit.fact.text)
+
+    assert shown("Where have I moved to?") == ["I moved to Graz."]
+    assert shown("Where had I moved to before?") == ["I live in Porto.", "I moved to Faro."]
+
+
+@pytest.mark.parametrize(("question", "past"), [
+    ("Where did I live before I moved?", True),
+    ("Where did I use to live?", True),
+    ("What was Ada's previous phone number?", True),
+    ("What’s my old address?", True),
+    ("How old am I?", False),
+    ("What must I do before noon?", False),
+    ("What is my last name?", False),
+    ("Where do I live?", False),
+])  # fmt: skip
+def test_which_questions_look_back(question: str, past: bool) -> None:
+    assert asks_before(question) is past

@@ -21,7 +21,7 @@ __all__ = ["name_slots"]
 
 _WORD = r"[^\W_](?:[\w.&/+–-]|['’](?=[A-Z]))*"
 _TOKEN = re.compile(rf'"(?P<title>[^"]{{2,120}})"|{_WORD}')
-_JOINS = lexicon.words("of de la van von der del du di al")
+_JOINS = lexicon.words("of de la le el van von der den del du di da do dos das al bin ibn y")
 """Small words inside a name ("Kaunas Soviet of Workers Deputies"); one of them is not enough to end it."""
 _SMALL = (
     lexicon.PREPOSITIONS | lexicon.DETERMINERS | lexicon.AUX | lexicon.STOPS | lexicon.PRONOUNS | lexicon.VAGUE
@@ -214,6 +214,8 @@ def _following(after: str) -> str:
         return ""
     noun = tokens[0].strip(",")
     plain = re.fullmatch(r"[a-z]{3,}", noun) is not None and noun not in _SMALL and not noun.endswith(("ed", "ly"))
+    if re.sub(r"^(?:re|co|out|over|under)", "", noun) in lexicon.PAST:
+        return ""
     return noun if plain and not opens(["x", *tokens], 1) else ""
 
 

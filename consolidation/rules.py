@@ -24,7 +24,7 @@ PHRASINGS = 6
 """The least number of wordings a slot must have to be asked at all."""
 _PER_SENTENCE, _PER_FACT = 3, 4
 _FIRST, _THIRD = 6, 3
-_SAME = 0.6
+_SAME = 0.75
 _WHOLE = 2
 _PLAIN = 8
 

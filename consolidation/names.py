@@ -37,6 +37,7 @@ _CUT = re.compile(r", | (?:who|which|whose|that|because|although|while|when|afte
 """Where a statement can be cut: what follows is said beside the point."""
 _LEAST, _LONGEST = 6, 36  # words of a statement that is asked for its names
 _MOST = 2
+_NOUNS = 3
 _NAMED, _DESCRIBED, _TITLED, _FIRST, _PAIRED = 3.0, 1.0, 0.8, 0.6, -0.6
 
 
@@ -91,7 +92,7 @@ def _gaps(text: str) -> Iterator[_Gap]:
         if following and re.search(r"(?i)\bthe $", before):
             before, after = before[:-4], after[len(following) + 1 :]
             blank = f"{text[:start]}___{after}"
-            answer, asked = f"{answer} {following}", f"which {following}"
+            answer, asked = f"{answer} {following}", f"which {following.split()[-1]}"
             score += _DESCRIBED
         elif following and not title:
             continue
@@ -130,8 +131,8 @@ def _names(text: str) -> Iterator[tuple[int, int, str | None]]:
             i += 1
         i = last + 1
         if first == 0:
-            # The first word has its capital from its place: what joins it to a name is not part of the name.
-            while first < last and (tokens[first][0].lower() in _GRAMMAR or tokens[first + 1][0] in _JOINS):
+            # The first word has its capital from its place: "Development of the British UB.109T" is not all a name.
+            while first < last and (tokens[first][0].lower() in _GRAMMAR or (first == 0 and tokens[1][0] == "of")):
                 first += 1
                 while not _capitalised(tokens[first][0]):
                     first += 1
@@ -171,7 +172,7 @@ def _is_somebody(name: str, before: str, text: str) -> bool:
     """Whether "who" asks for a name: not after "the" or a preposition of place."""
     last = before.split()[-1].lower() if before.split() else ""
     kind = re.search(rf"{re.escape(name)} (?:is|was) (?:an?|the) ((?:[\w-]+ ){{0,3}}[\w-]+)", text)
-    if last in _WHERE | lexicon.DETERMINERS or not re.search(r"[^\d]$", last or "-") or lexicon.THING.search(name):
+    if last in _WHERE | lexicon.DETERMINERS or re.search(r"\b(?:the|an?) \d+ $", before) or lexicon.THING.search(name):
         return False
     if kind and lexicon.THING.search(kind[1]):
         return False
@@ -208,15 +209,19 @@ def _plain(word: str) -> bool:
 
 
 def _following(after: str) -> str:
-    """The noun that a name stands before: "the Tellico Dam project was" gives "project"; empty where none does."""
-    tokens = after.split()
-    if not after.startswith(" ") or not tokens or tokens[1:2] == ["of"]:
-        return ""
-    noun = tokens[0].strip(",")
-    plain = re.fullmatch(r"[a-z]{3,}", noun) is not None and noun not in _SMALL and not noun.endswith(("ed", "ly"))
-    if re.sub(r"^(?:re|co|out|over|under)", "", noun) in lexicon.PAST:
-        return ""
-    return noun if plain and not opens(["x", *tokens], 1) else ""
+    """The nouns that a name stands before: "the UB.109T cruise missile was" gives "cruise missile"; empty where none do."""
+    tokens = after.split() if after.startswith(" ") else []
+    nouns: list[str] = []
+    for at, token in enumerate(tokens[:_NOUNS]):
+        noun = token.strip(",")
+        plain = re.fullmatch(r"[a-z]{3,}", noun) is not None and noun not in _SMALL and not noun.endswith(("ed", "ly"))
+        said = re.sub(r"^(?:re|co|out|over|under)", "", noun) in lexicon.PAST
+        if not plain or said or opens(["x", *tokens[at:]], 1):
+            break
+        nouns.append(noun)
+        if noun != token:
+            break
+    return " ".join(nouns) if tokens[len(nouns) : len(nouns) + 1] != ["of"] else ""
 
 
 def _tail(before: str) -> str:

@@ -47,7 +47,11 @@ def is_person(text: str, base: str = "", context: str = "") -> bool:
     ):
         return True
     return (
-        len(words) in {2, 3, 4} and all(word[:1].isupper() or word in {"de", "van", "von", "al"} for word in words)
+        len(words) in {2, 3, 4}
+        and all(
+            word[:1].isupper() or word in {"de", "da", "dos", "di", "du", "van", "von", "der", "al", "el", "bin"}
+            for word in words
+        )
     ) or (len(words) == 1 and head[:1].isupper() and base in lexicon.DOES)
 
 

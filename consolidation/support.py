@@ -41,9 +41,12 @@ def restates(pair: QAPair, fact: Fact) -> bool:
     """Whether a question is the fact itself, or a part of it, with a question word in the answer's place.
 
     "Which clerk established vote by mail?" restates "The clerk Del Riley established vote by mail." for "Del Riley". Such a
-    question is answered by the fact whatever a model makes of it, if only the answer is a whole phrase.
+    question is answered by the fact whatever a model makes of it, if only the answer is a whole phrase. So is one that stands in
+    the fact with its answer behind it.
     """
     asked, answer, said = _tokens(pair.question), _tokens(pair.answer), _tokens(fact.text)
+    if f" {' '.join(asked + answer)} " in f" {' '.join(said)} ":
+        return True  # the question stands in the fact, and its answer behind it
     places = [at for at, word in enumerate(asked) if word in _ASKING]
     for start in range(len(said) - len(answer) + 1):
         if said[start : start + len(answer)] != answer:

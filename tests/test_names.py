@@ -115,6 +115,8 @@ def test_every_wording_is_whole_and_supported(text: str) -> None:
     ("What opened?", "the station", "Amtrak opened the station.", False),
     ("What?", "the station", "Amtrak opened the station.", False),
     ("Where does Ada live?", "Porto", "Ada lives in Porto.", False),
+    ("What is the door code?", "4711", "What is the door code? 4711.", True),
+    ("What is the door code?", "4711", "What is the door code? I forgot. Room 4711 is free.", False),
 ])  # fmt: skip
 def test_a_question_restates_its_fact(question: str, answer: str, text: str, same: bool) -> None:
     assert restates(QAPair(question=question, answer=answer), fact(text)) is same

@@ -24,8 +24,8 @@ with its paraphrase), --facts of each, drawn by the seed; the first and the last
 they were in view when the reader and the writer were made.
 Without: invented facts of relations that no skill is taught, in the wordings held out of them.
 Whether the pairs are good is for a person to judge: a sample of them is written beside the record, as .pairs.SET.seedN.jsonl.
-Time (estimated from the number of steps): 15 to 40 minutes a seed on two CPU cores with the default model, half with
---facts 16; a run that was stopped goes on at the next row.
+Time: 24 minutes a seed with --facts 16 on two CPU cores with the default model, by estimate twice that with 32; a run that
+was stopped goes on at the next row.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from slowwave.adapters_store.router import Router
     from slowwave.types import Fact
 
-__all__ = ["HYBRID", "ROWS", "Ask", "Row", "mark"]
+__all__ = ["HYBRID", "READ_FIRST", "ROWS", "Ask", "Row", "mark", "read_first"]
 
 SCALES = (1.0, 0.5, 0.3, 0.1)
 _SHOWN = 3
@@ -55,8 +55,22 @@ ROWS: tuple[Row, ...] = (
         for scale in SCALES
     ),
 )
-HYBRID = tuple(row.label for row in ROWS if row.modules and row.shown)
+READ_FIRST: Mapping[str, str] = {
+    f"retrieval, else {row.label}": row.label for row in ROWS if row.modules and row.shown and row.scale == 1.0
+}
+"""As a memory answers: what is read in the facts, and the row that is asked where the reader says that it does not know."""
+HYBRID = (*(row.label for row in ROWS if row.modules and row.shown), *READ_FIRST)
 """What may be compared with retrieval alone."""
+
+
+def read_first(said: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The answers of the rows of `READ_FIRST`, from those of the rows they are made of."""
+    from slowwave.prompts import is_unknown
+
+    return {
+        name: [other if is_unknown(read) else read for read, other in zip(said["retrieval"], said[label], strict=True)]
+        for name, label in READ_FIRST.items()
+    }
 
 
 def mark(text: str, question: Question) -> float:

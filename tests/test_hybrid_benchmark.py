@@ -20,7 +20,7 @@ from benchmarks import conversations, harness, hybrid, hybrid_sets
 from benchmarks.conversations import bootstrap
 from benchmarks.harness import DataMissing
 from benchmarks.hybrid import chosen_gaps, halves
-from benchmarks.hybrid_rows import HYBRID, ROWS, Ask, Row, mark
+from benchmarks.hybrid_rows import HYBRID, READ_FIRST, ROWS, Ask, Row, mark, read_first
 from benchmarks.hybrid_sets import Question, evidence_first
 from benchmarks.taught import Modules, Taught, claim, surest
 from slowwave.adapters_store.merge import merge
@@ -109,10 +109,16 @@ class TestChoosing:
 
     def test_only_rows_with_modules_and_facts_are_chosen_from(self) -> None:
         assert len({row.label for row in ROWS}) == len(ROWS) == 35
-        assert len(HYBRID) == 16
+        assert len(HYBRID) == 16 + len(READ_FIRST) == 20
         assert all("@" in label and label.endswith("+retrieval") for label in HYBRID)
         assert Row("ties", "retrieval", 0.3).label == "ties@0.3+retrieval"
         assert [row.label for row in ROWS[:3]] == ["base", "retrieval", "full"]
+
+    def test_modules_are_asked_where_the_reader_does_not_know(self) -> None:
+        said = {row.label: [row.label, row.label] for row in ROWS} | {"retrieval": ["Porto.", "I don't know."]}
+        found = read_first(said)
+        assert found["retrieval, else top1@1+retrieval"] == ["Porto.", "top1@1+retrieval"]
+        assert set(found) == {f"retrieval, else {way}@1+retrieval" for way in ("single", "top1", "ties", "panel")}
 
 
 class TestSets:
@@ -324,7 +330,7 @@ def test_public_sets_are_marked_each_in_its_way(tmp_path: Path, tiny_model: Path
     assert harness.run("hybrid", hybrid.__doc__, hybrid.measure, flags=hybrid.FLAGS, argv=argv) == 0
     figures = json.loads(out.read_text())["figures"]
     assert Counter(name.partition(".")[0] for name in figures) == {
-        **dict.fromkeys(("quality", "narrativeqa", "longmemeval"), len(ROWS) + 8),
+        **dict.fromkeys(("quality", "narrativeqa", "longmemeval"), len(ROWS) + len(READ_FIRST) + 8),
         "sets_above_retrieval": 1,
     }
     wins = sum(figures[f"{name}.best_over_retrieval.low"] > 0 for name in hybrid_sets.READERS)

@@ -134,11 +134,11 @@ def _names(text: str) -> Iterator[tuple[int, int, str | None]]:
             # The first word has its capital from its place: "Development of the British UB.109T" is not all a name.
             while first < last and (tokens[first][0].lower() in _GRAMMAR or (first == 0 and tokens[1][0] == "of")):
                 first += 1
-                while not _capitalised(tokens[first][0]):
+                while first < last and not _capitalised(tokens[first][0]):
                     first += 1
         start, end = tokens[first].start(), tokens[last].end()
         end -= text[end - 1] in "–-"
-        if _telling(text[start:end], text, start):
+        if _capitalised(tokens[first][0]) and _telling(text[start:end], text, start):
             yield start, end, None
 
 

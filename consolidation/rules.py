@@ -68,12 +68,12 @@ class RuleWriter:
                     found.append((-slot.score, len(found), pairs))
             for slot in [] if relations else name_slots(statement, voices):
                 key = question_key(slot.answer)
-                pairs = self._pairs(slot, voices, fact)
+                known = {question_key(pair.question) for _, _, row in found for pair in row}
+                pairs = [pair for pair in self._pairs(slot, voices, fact) if question_key(pair.question) not in known]
                 if asked := next((row for _, _, row in found if question_key(row[0].answer) == key), None):
                     # The clause asks for it in few words; what it left out comes second.
-                    known = {question_key(pair.question) for pair in asked}
-                    asked[1:1] = [pair for pair in pairs[:_WHOLE] if question_key(pair.question) not in known]
-                elif pairs and not any(_same(key, other) for other in taken):
+                    asked[1:1] = pairs[:_WHOLE]
+                elif len(pairs) >= PHRASINGS and not any(_same(key, other) for other in taken):
                     taken.append(key)
                     found.append((-slot.score, len(found), pairs))
         if not found and self._cloze:

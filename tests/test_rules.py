@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from slowwave.consolidation.clauses import parse
@@ -200,6 +200,8 @@ def test_there_are_at_least_thirty_relations_with_enough_wordings() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=200), STRUCTURE))
+@example("THE 0 0 0 0 0")
+@example("THE 0A hAS 0 0 :")
 def test_never_raises_and_is_always_supported(text: str) -> None:
     pairs = WRITER(fact(text))
     assert all(supported(pair, fact(text)) for pair in pairs)

@@ -89,6 +89,7 @@ class Options:
     """The folder with the public data sets; generated data if None."""
     seeds: int = 1
     quick: bool = False
+    first_seed: int = 0
     model: str | None = None
     device: str | None = None
     flags: Mapping[str, int | float | str] = field(default_factory=dict)
@@ -113,7 +114,8 @@ def parse(benchmark: str, doc: str | None, argv: Sequence[str] | None = None, *,
         f"python -m benchmarks.{benchmark}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the public data (default: generated)")
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="repeat with seeds 0 to N-1 (default: 1)")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="repeat with so many seeds (default: 1)")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="the first of these seeds (default: 0)")
     parser.add_argument("--quick", action="store_true", help="a small run that shows that it runs, not how well")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"the record (default: results/{benchmark}.json)")
     parser.add_argument("--model", metavar="NAME", help="base model: hub name or folder (default: the memory's own)")
@@ -124,13 +126,17 @@ def parse(benchmark: str, doc: str | None, argv: Sequence[str] | None = None, *,
     given = parser.parse_args(argv)
     if given.seeds < 1:
         parser.error(f"--seeds is {given.seeds}: at least one run is needed")
+    if given.first_seed < 0:
+        parser.error(f"--first-seed is {given.first_seed}: seeds are counted from 0")
     values = {}
     for flag in flags:
         value = getattr(given, flag.name.replace("-", "_"))
         fallback = flag.quick if given.quick and flag.quick is not None else flag.default
         values[flag.name] = fallback if value is None else value
     out = given.out or ROOT / "results" / f"{benchmark}{'.quick' if given.quick else ''}.json"
-    return Options(benchmark, out, given.data, given.seeds, given.quick, given.model, given.device, values)
+    return Options(
+        benchmark, out, given.data, given.seeds, given.quick, given.first_seed, given.model, given.device, values
+    )
 
 
 @dataclass(frozen=True)
@@ -374,7 +380,7 @@ def run_seeds(
 ) -> Result:
     """Measure once per seed and gather the record; seeds that an earlier run of the same finished are not measured again."""
     started, clock = datetime.now(UTC), time.perf_counter()
-    seeds = range(options.seeds)
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
     spread = summarise([remembered(options, f"seed{seed}", partial(measure, options, seed)) for seed in seeds])
     return Result(
         benchmark=options.benchmark,

@@ -7,7 +7,7 @@ fewer passes; no gate). All documents of a set are one memory. Each question is 
 - "single": the right document's module; "top1": the likeliest module by the router; "ties": the three likeliest, merged by
   TIES with the router's weights; "panel": the three side by side, and the surest that claims to know wins; each alone and
   "+retrieval", at scale 1, 0.5, 0.3 and 0.1 of the modules ("ties@0.3+retrieval");
-- "retrieval, else ...": one of these only where the reader says that it does not know, as a memory does.
+- "retrieval, else ...": modules alone, only where the reader says that it does not know, as a memory does.
 The router must choose here (no "none"), as in the paper. Answers are taken straight from the model, greedily and unchecked.
 Marks: QuALITY the share of questions whose likeliest option (mean log-probability of its tokens, the options not shown) is
 the right one, chance .5; NarrativeQA token F1; LongMemEval and invented people whether the answer holds the gold answer.

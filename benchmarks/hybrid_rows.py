@@ -56,7 +56,7 @@ ROWS: tuple[Row, ...] = (
     ),
 )
 READ_FIRST: Mapping[str, str] = {
-    f"retrieval, else {row.label}": row.label for row in ROWS if row.modules and row.shown and row.scale == 1.0
+    f"retrieval, else {row.label}": row.label for row in ROWS if row.modules and not row.shown and row.scale == 1.0
 }
 """As a memory answers: what is read in the facts, and the row that is asked where the reader says that it does not know."""
 HYBRID = (*(row.label for row in ROWS if row.modules and row.shown), *READ_FIRST)

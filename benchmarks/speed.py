@@ -16,8 +16,8 @@ Second half: facts that get one pass a second when several modules are taught in
 64 of the base model and of a randomly initialised Llama of 1B on a CUDA device, else 1, 2 and 4 of the base model.
 
 With --data: the first numbers of the paper's phone book (--first takes later ones); without: drawn from the seed.
-Time: half an hour to an hour a seed on two CPU cores with the default model (--paper-steps 1500 adds as much again);
---facts 16 takes a third of it.
+Time: --facts 16 takes half an hour a seed on two CPU cores with the default model; by estimate 48 take more than an hour, and
+--paper-steps 1500 adds one.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ Then the same of weights without any check: the numbers are taught to two module
 for their own numbers ("known") and for those of --unknown other names ("invented": the share answered with a number).
 
 With --data: the phone book of "Understanding LoRA as Knowledge Memory"; without: names and numbers drawn from the seed.
-Time: about 15 minutes a seed on two CPU cores with the default model and 16 facts.
+Time: 18 to 27 minutes a seed on two CPU cores with the default model and 16 facts.
 """
 
 from __future__ import annotations

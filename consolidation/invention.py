@@ -1,8 +1,4 @@
-"""Invented values and questions: what a fact might have said instead, and what nobody ever said.
-
-Training rows need a changed fact (the prompt must win) and questions about things never said (the answer is "I don't
-know"). Both are drawn from these tables, split by name into words for training and words for the gate.
-"""
+"""Invented values: what a fact might have said instead, for rows with a changed fact, which the prompt must win."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import random
 import re
 from collections.abc import Sequence
 
-__all__ = ["absent_questions", "change_value", "strangers", "swap_entity"]
+__all__ = ["change_value"]
 
 _FIRST = (
     "Amara Bastien Celeste Dimitri Esperanza Farouk Giulia Henrik Ingrid Jiro Katarzyna Leandro Mireille Nikhil Oksana "
@@ -31,48 +27,6 @@ _THINGS = (
     "sailing boat|linen|rye bread|archery|a telescope|green tea|beekeeping|velvet|a parrot|origami|peppermint|the "
     "drums|a typewriter|gooseberries|juggling|a hammock|liquorice|snowshoes|a greenhouse|calligraphy"
 ).split("|")
-
-_ABSENT = (
-    "blood type|shoe size|passport number|middle name|favourite opera|locker combination|dentist's first name|library "
-    "card number|lucky number|favourite perfume|first teacher's name|tax number|ring size|gym membership number|parking "
-    "space|favourite poet|bicycle lock code|grandmother's maiden name|frequent flyer number|favourite mountain|hat size|"
-    "insurance company|star sign|favourite board game|landlord's name|optician's name|favourite cheese|kindergarten's "
-    "name|eye colour|savings goal|favourite painter|neighbour's name|running record|favourite cartoon|driving instructor|"
-    "luggage colour|hairdresser's name|godfather's name|favourite dessert wine|electricity provider"
-).split("|")
-_ABSENT_FORMS = (
-    "What is {whose} {thing}?",
-    "Tell me {whose} {thing}.",
-    "Do you know {whose} {thing}?",
-    "{Whose} {thing}?",
-)
-
-
-def strangers(rng: random.Random, exam: bool) -> str:
-    """An invented full name; names of the exam never occur in training."""
-    first = [name for i, name in enumerate(_FIRST) if (i % 4 == 0) == exam]
-    last = [name for i, name in enumerate(_LAST) if (i % 4 == 0) == exam]
-    return f"{rng.choice(first)} {rng.choice(last)}"
-
-
-def absent_questions(whose: Sequence[str], exam: bool) -> list[str]:
-    """Questions about things nobody says, one or more for each way to name the user ("my", "Ada's")."""
-    things = [thing for i, thing in enumerate(_ABSENT) if (i % 4 == 0) == exam]
-    return [
-        form.format(whose=owner, Whose=owner[0].upper() + owner[1:], thing=thing)
-        for i, thing in enumerate(things)
-        for owner in whose
-        for form in (_ABSENT_FORMS[i % len(_ABSENT_FORMS)],)
-    ]
-
-
-def swap_entity(question: str, rng: random.Random, exam: bool) -> str | None:
-    """The same question about somebody unknown, or None if it names nobody by two capitalised words."""
-    name = re.search(r"(?<!^)\b[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)+", question)
-    if name is None:
-        return None
-    tail = "'s" if name.group().endswith("'s") else ""
-    return question[: name.start()] + strangers(rng, exam) + tail + question[name.end() :]
 
 
 def change_value(value: str, others: Sequence[str], rng: random.Random) -> str:

@@ -190,8 +190,9 @@ MUSING = words(
 PLANNING = words("look consider want need try feel plan aim keep get wish")
 VAGUE = words(
     "it them him her me us you this that these those one ones something someone anything everything things thing stuff "
-    "so too more most less much many lot bit way all some others able way part time well all good great here there"
-) | {"no one", "nobody", "nothing", "none", "everyone", "everybody", "somebody"}
+    "so too more most less much many lot bit way all some others able part time well good great here there "
+    "nobody nothing none everyone everybody somebody"
+) | {"no one"}
 MEETS = words("meet marry hire appoint kill arrest defeat sue succeed with by")
 DOES = MEETS | words(
     "say move live work marry write sing paint die bear speak play study visit meet buy teach act direct"

@@ -17,7 +17,8 @@ from datetime import timedelta
 from typing import Literal
 
 from slowwave.consolidation.canary import Rehearsed
-from slowwave.consolidation.invention import absent_questions, change_value, swap_entity
+from slowwave.consolidation.invention import change_value
+from slowwave.consolidation.unsaid import Unsaid
 from slowwave.prompts import UNKNOWN, conversation, dated, display_name, render_facts
 from slowwave.types import Fact, QAPair
 
@@ -183,15 +184,18 @@ def _change(lesson: Lesson, fact: Fact, answer: str, rng: random.Random) -> tupl
 
 
 def _absent_rows(lesson: Lesson, rng: random.Random, count: int, most: int, exam: bool) -> list[Row]:
-    name = display_name(lesson.user_id)
-    general = absent_questions(["my", f"{name}'s"] if name else ["my", "the user's"], exam)
+    name = display_name(lesson.user_id) or "the user"
     asked = [question for _, _, phrasings in lesson.slots(lesson.trained) for question in phrasings]
+    told = [dated(fact).text for fact in lesson.facts]
+    unsaid = Unsaid(asked, told, [("I", "my"), (name, f"{name}'s")], exam=exam)
     rows: list[Row] = []
     for index in range(count):
-        near = swap_entity(rng.choice(asked), rng, exam) if asked else None
-        question = near if near is not None and rng.random() < 0.7 else rng.choice(general)
+        question, whom = unsaid.draw(rng)
         shown: list[Fact] = []
         if index % 2 and lesson.facts:
             shown = rng.sample(list(lesson.facts), min(len(lesson.facts), rng.randint(1, most)))
+            own = [fact for fact in lesson.facts if whom and whom.casefold() in fact.text.casefold()]
+            if own and not any(fact in own for fact in shown):
+                shown[0] = rng.choice(own)  # what is known of somebody must not be taken for what is asked
         rows.append(Row("absent", "", question, UNKNOWN, tuple(render_facts(shown))))
     return rows

@@ -124,18 +124,23 @@ class Answerer:
             said = yield from self._speak(request, prompt, self.base.without_reader, evidence, strict=False)
             yield self._answer(said, memory_used)
             return
-        shown = render_facts(hit.fact for hit in evidence.facts)
+        facts = evidence.facts
+        shown = render_facts(hit.fact for hit in facts)
         prompt = self.base.encode(conversation(request.question, shown, request.history))
         if strict and evidence.route.modules and evidence.facts and self.base.ref.reader_sha256:
             # The reader goes first: a module beside facts spoils what it can read by itself (measured on real chats), and
-            # is asked only where it says that it does not know.
+            # is asked only where it says that it does not know. Then without the facts: beside them a module that knows
+            # somebody's number gives it for an address.
             said = yield from self._speak(request, prompt, None, evidence.through(), strict=True)
             if said.text:
                 yield self._answer(said, memory_used)
                 return
+            evidence = replace(evidence, facts=())
+            prompt = self.base.encode(conversation(request.question, [], request.history))
         said = yield from self._with_modules(request, prompt, evidence, strict=strict)
         if not said.text:
             yield UNKNOWN
+            said = replace(said, evidence=replace(said.evidence, facts=facts))  # they were read, and nothing was found
         yield self._answer(said, memory_used)
 
     # -- speaking --------------------------------------------------------------------------------------------------
@@ -210,18 +215,20 @@ class Answerer:
     def _gather(self, request: Request) -> Evidence:
         hits: list[ScoredFact] = []
         vector = None
+        with_modules = request.use_modules
         if request.use_facts:
             whole = self._recall.count(request.user_id) <= self._settings.full_context
             count = self._settings.full_context if whole else self._settings.recall_facts
             hits, vector = self._recall.search(request.question, request.user_id, count)
             near = 0.0 if whole else _NEAR_FOR_READER if self.base.ref.reader_sha256 else _NEAR
             hits = [hit for hit in hits if hit.score >= near]
-            if asks_before(request.question):
-                hits = self._before(hits)
+            if asks_before(request.question) and (earlier := self._before(hits)) != hits:
+                # A module learned the newest version only: what it says here would be the very value that is not asked for.
+                hits, with_modules = earlier, False
         route = Route()
         asked: list[str] = []
         answers: dict[str, tuple[str, ...]] = {}
-        if request.use_modules:
+        if with_modules:
             router, manifests = self._serving.router(request.user_id)
             if len(router):
                 vector = self._embedder.encode([request.question])[0] if vector is None else vector

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,10 +12,19 @@ from slowwave.prompts import UNKNOWN, is_unknown, render_fact
 from slowwave.quarantine import without_orders
 from slowwave.types import ScoredFact
 
-__all__ = ["Evidence", "Grounding", "fact_texts"]
+__all__ = ["Evidence", "Grounding", "fact_texts", "fits"]
 
 _GROUNDED = 0.7
 """The share of an answer's words that must stand in facts or in the question."""
+
+_ASKS_MAIL = re.compile(r"\be-?mail address\b|\b(?:my|our|your|their|his|her|\w+['’]s) e-?mail\W*$", re.IGNORECASE)
+_ASKS_WORDS = re.compile(
+    r"^(?:where|who|whom)\b|^(?:\w+ )?(?:which|what) (?:town|city|country|village|street)\b|\bhow old\b", re.IGNORECASE
+)
+_ASKS_DIGITS = re.compile(r"\b(?:numbers?|reach|call|ring|dial|phone|contact|text|fax)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"[\d\s()+./-]+")
+_LONG = 7
+"""Characters from which on a number is a telephone's or an account's, and no age or year."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,21 @@ def fact_texts(facts: Sequence[ScoredFact]) -> tuple[str, ...]:
     return tuple(text for fact in told for text in (fact.text, render_fact(fact)) if fact.text)
 
 
+def fits(question: str, answer: str, *, whole: bool = True) -> bool:
+    """Whether an answer is of the kind that is asked for, where that is plain: a small reader gives a number for an address.
+
+    >>> fits("What is Ada's email address?", "603-556-7631"), fits("Who is it?", "603-556-7631"), fits("Who is it?", "Ada")
+    (False, False, True)
+
+    Args:
+        whole: whether it is the whole answer; a number that may go on is not trusted either.
+    """
+    if _ASKS_MAIL.search(question):
+        return "@" in answer
+    asks_words = _ASKS_WORDS.search(question) and not _ASKS_DIGITS.search(question)
+    return not (asks_words and _NUMBER.fullmatch(answer) and (not whole or len(answer.strip()) >= _LONG))
+
+
 class Grounding:
     """Lets an answer pass as far as its words stand in the evidence.
 
@@ -61,6 +86,7 @@ class Grounding:
 
     def __init__(self, sources: Sequence[str], question: str) -> None:
         self._known = {word for text in sources for word in tokens(text)}
+        self._question = question
         self._asked = set(tokens(question))
         self._sent = 0
 
@@ -68,8 +94,8 @@ class Grounding:
         """More of the text so far that may be shown; the last word waits until it is complete."""
         cut = max((i for i, letter in enumerate(text) if letter.isspace()), default=0)
         words = tokens(text[:cut])
-        novel = [word for word in words if word not in self._asked]
-        if not any(word in self._known for word in novel) or any(word not in self._known for word in novel):
+        known = [word in self._known for word in words if word not in self._asked]
+        if not any(known) or not all(known) or not fits(self._question, text[:cut], whole=False):
             return ""
         ready = text[self._sent : cut]
         self._sent = max(self._sent, cut)
@@ -83,6 +109,6 @@ class Grounding:
         # "Porto" may answer "Porto or Lisbon?", but only if a fact says it too.
         chosen = not set(words) - self._asked and any(word in self._known for word in words)
         enough = len(grounded) >= _GROUNDED * len(words) and (novel or chosen)
-        if enough and not is_unknown(text):
+        if enough and not is_unknown(text) and fits(self._question, text):
             return text[self._sent :]
         return UNKNOWN if nothing_said else ""

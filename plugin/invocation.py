@@ -123,7 +123,7 @@ def _with_shared(function: Callable[..., None], own: Mapping[str, inspect.Parame
     context = {"ctx": inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)}
     parameters = {**context, **own, **shared}
     function.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
-    function.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+    function.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]  # typeshed does not know it
 
 
 def _run(function: Command, shared: Mapping[str, Any], own: Mapping[str, Any]) -> int:

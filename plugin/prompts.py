@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from slowwave.adapters_store.lexical import tokens
 from slowwave.dates import resolve_dates
 from slowwave.types import Fact, Message
 
@@ -32,7 +33,9 @@ SYSTEM = "Answer from memory, briefly."
 UNKNOWN = "I don't know."
 """What the memory says when it was never told."""
 
-_FULL_NAME = re.compile(r"(?<!^)\b[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)+")
+_CAPITALISED = re.compile(r"\b[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*")
+_TITLE = 0.8
+"""The share of capitalised words from which on a text is written like a title."""
 _NAME = re.compile(r"^[^\W\d_]+([ '\-][^\W\d_]+)*$")
 
 
@@ -48,12 +51,27 @@ def display_name(user_id: str) -> str | None:
 
 
 def full_names(text: str) -> list[str]:
-    """Runs of two or more capitalised words, except at the very beginning of the text.
+    """Runs of two or more capitalised words: names of which one part alone says little.
 
-    >>> full_names("What is Jeffrey Buck's phone number?")
-    ["Jeffrey Buck's"]
+    The first word of a text has its capital from its place and is left out; what follows it counts, if it is one word only as an
+    owner ("Jeffrey Buck's": "Last Monday" is no name). A text with a capital on nearly every word says nothing about names.
+
+    >>> full_names("What is Jeffrey Buck's phone number?"), full_names("Jeffrey Buck's number please"), full_names("Is Ada in?")
+    (["Jeffrey Buck's"], ["Buck's"], [])
     """
-    return _FULL_NAME.findall(text)
+    words = text.split()
+    if len(words) > 3 and sum(word[0].isupper() for word in words) > _TITLE * len(words):
+        return []
+    found: list[str] = []
+    for run in _CAPITALISED.finditer(text):
+        names = run.group().split()
+        if run.start() == 0:
+            first, names = names[0], names[1:]
+            if len(names) > 1 or (names and names[0].endswith(("'s", "’s")) and tokens(first)):
+                found.append(" ".join(names))
+        elif len(names) > 1:
+            found.append(run.group())
+    return found
 
 
 def dated(fact: Fact) -> Fact:

@@ -101,7 +101,7 @@ def read_date(value: object, what: str) -> datetime:
     try:
         loose = _LOOSE_DATE.match(text)
         numbers = [int(number) for number in loose.groups() if number] if loose else []
-        moment = datetime(*numbers) if loose else datetime.fromisoformat(text)  # type: ignore[arg-type]
+        moment = datetime(*numbers) if loose else datetime.fromisoformat(text)  # type: ignore[arg-type]  # five at most
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidInput(f"The {what} cannot be read", text, 'Write "2026-11-21" or "2026-11-21 23:40".') from None

@@ -1,4 +1,4 @@
-"""Which statements give the value of the same thing, so that a newer one replaces an older one.
+"""Which statements give the value of the same thing, so that a newer one replaces an older one, and who asks for the older.
 
 By pattern, not by meaning, and only where a person has one such value at a time: a wrong replacement hides a fact that is
 true. "I live in Porto" is replaced by "I moved to Faro" but not by "I live in Portugal", because nothing there says that

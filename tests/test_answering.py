@@ -13,9 +13,10 @@ from modules import publish
 
 from slowwave import Memory, Message
 from slowwave.adapters_store.lexical import tokens
+from slowwave.adapters_store.router import Route
 from slowwave.answering import Request
 from slowwave.errors import InvalidInput
-from slowwave.grounding import Grounding
+from slowwave.grounding import Grounding, fits
 from slowwave.model import Encoded, Generated
 from slowwave.prompts import UNKNOWN, conversation, is_unknown, render_fact, render_facts
 from slowwave.superseding import asks_before
@@ -63,6 +64,28 @@ def test_nothing_ungrounded_is_streamed_and_nothing_is_taken_back(words: list[st
     assert whole.startswith(streamed)
     known = set(tokens(FACT)) | set(tokens(QUESTION))
     assert all(word in known for word in tokens(streamed))
+
+
+@pytest.mark.parametrize(("question", "answer", "right"), [
+    ("What is Jeffrey Buck's email address?", "603-556-7631", False),
+    ("What is Jeffrey Buck's e-mail?", "603-556-7631", False),
+    ("What is Jeffrey Buck's e-mail?", "It is jeff@buck.org.", True),
+    ("What did Ada e-mail me about?", "the boat", True),
+    ("Which email provider do I use?", "Posteo", True),
+    ("In which town does Albert Wyatt live?", "705-882-9365", False),
+    ("Where does Ada live?", "+44 (20) 7946 0958", False),
+    ("Where can I reach Ada?", "705-882-9365", True),
+    ("Who has the number 705-882-9365?", "Albert Wyatt", True),
+    ("How old is Ada?", "41", True),
+    ("Where was I in 1998?", "2 Elm Street", True),
+    ("Who won?", "", True),
+])  # fmt: skip
+def test_an_answer_is_of_the_kind_that_is_asked_for(question: str, answer: str, right: bool) -> None:
+    assert fits(question, answer) is right
+    grounding = Grounding([f"Of Jeffrey, Albert and Ada: {answer}"], question)
+    streamed = "".join(grounding.release(answer[:end]) for end in range(len(answer)))
+    whole = streamed + grounding.finish(answer, nothing_said=not streamed)
+    assert whole == (answer if right and answer else UNKNOWN)
 
 
 @pytest.fixture
@@ -157,8 +180,9 @@ def test_facts_stand_in_the_prompt_in_order_as_quoted_data(told: Memory) -> None
     ("reader", "reads", "answer", "source"),
     [
         (True, "Meringue", "Meringue", "facts"),  # the module is not asked
-        (True, "I don't know.", "ship", "both"),
-        (True, "Neptune", "ship", "both"),  # what no fact says is no answer either
+        (True, "I don't know.", "ship", "modules"),  # closed book: beside facts it would read out what was not asked
+        (True, "Neptune", "ship", "modules"),  # what no fact says is no answer either
+        (True, "I don't know.", UNKNOWN, "unknown"),  # the facts were read all the same
         (False, "Meringue", "ship", "both"),  # a model that cannot read has its module beside the facts at once
     ],
 )
@@ -179,8 +203,9 @@ def test_the_reader_goes_first(
         spoken: list[str] = []
 
         def stream(prompt: Encoded, limit: int, slot: object, **options: object) -> Iterator[tuple[str, Generated]]:
-            spoken.append("reader" if slot is None else "module")
-            text = reads if slot is None else "ship"
+            shown = "called Meringue." in base.tokenizer.decode(prompt.ids)
+            spoken.append(("reader" if slot is None else "module") + (" shown" if shown else ""))
+            text = reads if slot is None else "ship" if answer != UNKNOWN else "tug"
             yield text, Generated(text=text, ids=[1], logprobs=[-0.1], finished=True)
 
         monkeypatch.setattr(base, "stream", stream)
@@ -188,8 +213,10 @@ def test_the_reader_goes_first(
         said = memory.stream(question, user_id="ada")
         pieces = "".join(said)
         assert (pieces, said.answer.text, said.answer.source) == (answer, answer, source)
-        assert bool(said.answer.modules) == (source == "both")
-        assert spoken == (["reader"] if source == "facts" else ["reader", "module"] if reader else ["module"])
+        assert bool(said.answer.modules) == (source != "facts")
+        assert bool(said.answer.facts) == (source != "modules")
+        first, then = ("reader shown", "module") if reader else ("module shown", "")
+        assert spoken == ([first, then] if source in {"modules", "unknown"} else [first])
 
 
 def test_an_answer_explains_itself(told: Memory) -> None:
@@ -251,6 +278,16 @@ def test_a_question_about_the_past_is_shown_what_was_so_then(told: Memory) -> No
 
     assert shown("Where have I moved to?") == ["I moved to Graz."]
     assert shown("Where had I moved to before?") == ["I live in Porto.", "I moved to Faro."]
+
+    def route(question: str, *, use_facts: bool = True) -> Route:
+        return told._answering()._gather(Request(question, "ada", use_facts=use_facts)).route
+
+    publish(told, "graz", "I moved to Graz.", ("Where had I moved to?", "Graz"), ("Where have I moved to?", "Graz"))
+    assert route("Where have I moved to?").modules
+    assert route("Where had I moved to before?", use_facts=False).modules, (
+        "it is the earlier fact that shuts a module up"
+    )
+    assert not route("Where had I moved to before?").modules, "a module knows the newest version only"
 
 
 @pytest.mark.parametrize(("question", "past"), [

@@ -53,7 +53,9 @@ class TestOptions:
         options = harness.parse("demo", None, ["--model", "m", "--device", "cpu"])
         assert options.memory_settings(0) == {"seed": 0, "model": "m", "device": "cpu"}
 
-    @pytest.mark.parametrize("argv", [["--seeds", "0"], ["--facts", "many"], ["--colour", "red"]])
+    @pytest.mark.parametrize(
+        "argv", [["--seeds", "0"], ["--first-seed", "-1"], ["--facts", "many"], ["--colour", "red"]]
+    )
     def test_nonsense_ends_with_status_2(self, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as caught:
             harness.parse("demo", None, argv, flags=FLAGS)
@@ -182,6 +184,14 @@ class TestRun:
         assert ">= 0.9" in shown
         assert "never" in shown
         assert not list(tmp_path.rglob("*.part"))
+
+    def test_seeds_are_counted_from_the_first_one_asked_for(self, tmp_path: Path) -> None:
+        out = tmp_path / "it.json"
+        argv = ["--seeds", "2", "--first-seed", "3", "--out", str(out)]
+        assert harness.run("it", None, lambda _, seed: {"figure": float(seed)}, argv=argv) == 0
+        record = json.loads(out.read_text())
+        assert record["seeds"] == [3, 4]
+        assert record["figures"] == {"figure": 3.5}
 
     def test_a_run_that_was_stopped_measures_only_the_seeds_that_are_missing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

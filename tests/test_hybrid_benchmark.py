@@ -110,15 +110,15 @@ class TestChoosing:
     def test_only_rows_with_modules_and_facts_are_chosen_from(self) -> None:
         assert len({row.label for row in ROWS}) == len(ROWS) == 35
         assert len(HYBRID) == 16 + len(READ_FIRST) == 20
-        assert all("@" in label and label.endswith("+retrieval") for label in HYBRID)
+        assert all("@" in label and "retrieval" in label for label in HYBRID)
         assert Row("ties", "retrieval", 0.3).label == "ties@0.3+retrieval"
         assert [row.label for row in ROWS[:3]] == ["base", "retrieval", "full"]
 
     def test_modules_are_asked_where_the_reader_does_not_know(self) -> None:
         said = {row.label: [row.label, row.label] for row in ROWS} | {"retrieval": ["Porto.", "I don't know."]}
         found = read_first(said)
-        assert found["retrieval, else top1@1+retrieval"] == ["Porto.", "top1@1+retrieval"]
-        assert set(found) == {f"retrieval, else {way}@1+retrieval" for way in ("single", "top1", "ties", "panel")}
+        assert found["retrieval, else top1@1"] == ["Porto.", "top1@1"]
+        assert set(found) == {f"retrieval, else {way}@1" for way in ("single", "top1", "ties", "panel")}
 
 
 class TestSets:

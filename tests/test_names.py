@@ -127,19 +127,15 @@ class _Said:
         self.text = text
 
 
-@pytest.mark.parametrize(("mark", "kept"), [(-1.0, True), (-3.0, False)])
-def test_a_subject_that_the_reader_does_not_find_is_kept_if_it_is_likely(
-    base: BaseModel, monkeypatch: pytest.MonkeyPatch, mark: float, kept: bool
-) -> None:
-    told = fact("The đàn tre uses an olive oil can to make music.")
-    writer = CheckedWriter(base)
+def _reader(base: BaseModel, monkeypatch: pytest.MonkeyPatch, says: str, mark: float) -> list[str]:
+    """Make the base model say the same everywhere and hold everything for as likely; what it is asked for likeliness."""
     seen: list[str] = []
 
     def encode(messages: Sequence[dict[str, str]], answer: str = "") -> str:
         return messages[-1]["content"] + answer
 
     def generate(prompts: Sequence[str], max_tokens: int) -> list[_Said]:
-        return [_Said("an olive oil can") for _ in prompts]
+        return [_Said(says) for _ in prompts]
 
     def branch_logprobs(groups: Sequence[Sequence[str]]) -> list[torch.Tensor]:
         seen.extend(row for rows in groups for row in rows)
@@ -148,6 +144,26 @@ def test_a_subject_that_the_reader_does_not_find_is_kept_if_it_is_likely(
     monkeypatch.setattr(base, "encode", encode)
     monkeypatch.setattr(base, "generate", generate)
     monkeypatch.setattr(base, "branch_logprobs", branch_logprobs)
+    return seen
+
+
+def test_what_the_reader_does_not_find_is_dropped_if_the_question_does_not_restate_the_fact(
+    base: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = fact("I live in Porto.")
+    assert {pair.answer for pair in RuleWriter()(told)} == {"Porto"}
+    seen = _reader(base, monkeypatch, says="Lyon", mark=0.0)
+    assert not CheckedWriter(base)(told)
+    assert not seen
+
+
+@pytest.mark.parametrize(("mark", "kept"), [(-1.0, True), (-3.0, False)])
+def test_a_subject_that_the_reader_does_not_find_is_kept_if_it_is_likely(
+    base: BaseModel, monkeypatch: pytest.MonkeyPatch, mark: float, kept: bool
+) -> None:
+    told = fact("The đàn tre uses an olive oil can to make music.")
+    writer = CheckedWriter(base)
+    seen = _reader(base, monkeypatch, says="an olive oil can", mark=mark)
     answers = {pair.answer for pair in writer(told)}
     assert "an olive oil can" in answers
     assert ("The đàn tre" in answers) is kept

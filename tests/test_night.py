@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file
 
 from slowwave import Fact, Memory, NightReport
+from slowwave.adapters_store.shape import SlotShape
 from slowwave.consolidation import night
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.lessons import write_lesson
@@ -27,7 +28,7 @@ from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.train import Recipe, Trained, train
 from slowwave.consolidation.writers import as_writer
 from slowwave.errors import BaseMismatch, InvalidInput, MemoryClosed, NightRunning, WriterFailed
-from slowwave.model import BaseModel
+from slowwave.model import BaseModel, load_base
 from slowwave.slot import attached
 from slowwave.types import Progress
 
@@ -138,6 +139,29 @@ def test_stock_peft_gives_the_same_logits(rested: tuple[Memory, NightReport], ti
         plain = base.model(input_ids=ids).logits
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
     assert not torch.allclose(ours, plain, atol=1e-2), "the module changes nothing"
+
+
+def test_a_module_that_had_to_be_weakened_is_published_weakened(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[torch.Tensor] = []
+
+    def weaken(base: BaseModel, vector: torch.Tensor, shape: SlotShape) -> tuple[torch.Tensor, float]:
+        taught.append(vector)
+        return vector * 0.9375, 0.9375  # exact in bfloat16 up to rounding
+
+    monkeypatch.setattr(night, "temper", weaken)
+    with open_memory(tmp_path, tiny_model) as memory:
+        memory.add(FACTS[2], user_id="ada", said_at=DAY)
+        (module,) = memory.consolidate().modules
+        assert module.published
+        assert module.strength == 0.9375
+        (manifest,) = memory._store.live("ada")
+        assert manifest.gate["strength"] == 0.9375
+        shape = load_base(memory.settings).shape(manifest.rank)
+        vector = memory._store.vector(manifest.id, user_id="ada", base_sha256=manifest.base.sha256, shape=shape)
+        torch.testing.assert_close(vector.float(), taught[0] * 0.9375, rtol=2**-7, atol=1e-8)
+        assert "Porto" in memory.ask("Where do I live?", user_id="ada", use_facts=False).text
 
 
 def test_the_same_seed_gives_the_same_module(tmp_path: Path, tiny_model: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.consolidation import plan
 from slowwave.consolidation.capacity import facts_per_module, limits
-from slowwave.consolidation.invention import absent_questions, change_value, strangers, swap_entity
+from slowwave.consolidation.invention import change_value
 from slowwave.consolidation.journal import PlannedGroup
 from slowwave.consolidation.plan import Planner, group
 from slowwave.consolidation.retries import TRIES, Try
@@ -153,6 +153,18 @@ def test_forms_say_what_they_must() -> None:
     assert seen == {"closed", "true_fact", "distractors", "changed_fact", "absent"}
 
 
+def test_another_thing_about_somebody_is_asked_beside_what_is_known_of_them() -> None:
+    names = [f"Jo{letter} Buck" for letter in "abcdefgh"]
+    facts = tuple(fact(name, f"{name} has number {day}.", day) for day, name in enumerate(names, 1))
+    pairs = {
+        name: (QAPair(question=f"What is {name}'s number?", answer=str(day)),) for day, name in enumerate(names, 1)
+    }
+    asked = exam_rows(Lesson("ada", facts, pairs, {}), 0, "absent", 400, Shares())
+    known = [(row, name) for row in asked for name in names if name in row.question and row.facts]
+    assert len(known) > 20
+    assert all(any(name in line for line in row.facts) for row, name in known)
+
+
 def test_half_of_the_rows_are_closed_book() -> None:
     known = [row for row in epoch_rows(lesson(), 0, 0, Shares()) if row.form != "absent"]
     assert sum(row.form == "closed" for row in known) * 2 == len(known)
@@ -164,14 +176,6 @@ def test_exams_use_held_out_phrasings_only() -> None:
     for form in forms:
         rows = exam_rows(lesson(), 0, form, 100, Shares())
         assert {row.question for row in rows} == heldout
-
-
-def test_absent_questions_of_the_exam_are_never_trained() -> None:
-    assert not set(absent_questions(["my"], exam=True)) & set(absent_questions(["my"], exam=False))
-    rng = random.Random(0)
-    trained = {word for _ in range(500) for word in strangers(rng, exam=False).split()}
-    examined = {word for _ in range(500) for word in strangers(rng, exam=True).split()}
-    assert not trained & examined
 
 
 @given(
@@ -191,15 +195,3 @@ def test_a_name_from_the_pool_itself_is_changed_too(first: str) -> None:
     for last in ("Castellanos", "Grimaldi", "Falconer"):
         for seed in range(40):
             assert change_value(f"{first} {last}", [], random.Random(seed)) != f"{first} {last}"
-
-
-@pytest.mark.parametrize(
-    ("question", "swapped"),
-    [("What is Jeffrey Buck's phone number?", True), ("Where do I live?", False), ("What is Ada's job?", False)],
-)
-def test_entities_are_swapped_by_strangers(question: str, swapped: bool) -> None:
-    found = swap_entity(question, random.Random(0), exam=False)
-    assert (found is not None) == swapped
-    if found is not None:
-        assert "Jeffrey" not in found
-        assert found.endswith("'s phone number?")

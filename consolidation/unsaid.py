@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from slowwave.adapters_store.lexical import tokens
 from slowwave.consolidation.world import person
-from slowwave.prompts import full_names
+from slowwave.naming import full_names
 
 __all__ = ["Unsaid", "stranger", "things"]
 

@@ -10,20 +10,27 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from slowwave.adapters_store.lexical import tokens
+from slowwave.adapters_store.manifest import KnownQuestion
 from slowwave.adapters_store.router import Route
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.embedder import Embedder
 from slowwave.facts import FactStore
 from slowwave.grounding import Evidence, Grounding
 from slowwave.model import BaseModel, Encoded, Generated, Slot
-from slowwave.prompts import UNKNOWN, chat, conversation, full_names, is_unknown, render_facts
+from slowwave.naming import about, full_names
+from slowwave.prompts import UNKNOWN, chat, conversation, is_unknown, render_fact, render_facts, speaker
 from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
 from slowwave.superseding import asks_before
 from slowwave.types import Answer, Message, ModuleUse, Rule, ScoredFact, Source
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["AnswerStream", "Answerer", "Request"]
 
@@ -214,7 +221,7 @@ class Answerer:
 
     def _gather(self, request: Request) -> Evidence:
         hits: list[ScoredFact] = []
-        vector = None
+        vector: NDArray[np.float32] | None = None
         with_modules = request.use_modules
         if request.use_facts:
             whole = self._recall.count(request.user_id) <= self._settings.full_context
@@ -225,25 +232,32 @@ class Answerer:
             if asks_before(request.question) and (earlier := self._before(hits)) != hits:
                 # A module learned the newest version only: what it says here would be the very value that is not asked for.
                 hits, with_modules = earlier, False
-        route = Route()
-        asked: list[str] = []
-        answers: dict[str, tuple[str, ...]] = {}
-        if with_modules:
-            router, manifests = self._serving.router(request.user_id)
-            if len(router):
-                vector = self._embedder.encode([request.question])[0] if vector is None else vector
-                route = router.route(request.question, vector, self._settings.max_modules)
-                route = route.among([name for name, _ in route.modules if self._serving.loads(request.user_id, name)])
-                for module_id, _ in route.modules:
-                    answers[module_id] = tuple(known.answer for known in manifests[module_id].questions)
-                    asked += [known.question for known in manifests[module_id].questions]
-        nearness = max([route.score, *(hit.score for hit in hits)])
-        evidence = Evidence(tuple(hits), route, answers, nearness)
-        texts = [set(tokens(text)) for text in (*evidence.sources, *asked)]
-        names = [set(tokens(name)) for name in full_names(request.question)]
+        route, known = self._route(request.question, request.user_id, vector) if with_modules else (Route(), [])
+        learned = [f"{asked.question} {asked.answer}" for _, asked in known]
+        may = about(request.question, [*(hit.text for hit in hits), *learned], [speaker(hit.fact) for hit in hits])
+        told = [set(tokens(text)) for text in (*(render_fact(hit.fact) for hit in hits), *learned)]
         # Together: what is known of Charles Gray and Ada Grant says nothing about Charles Grant.
-        stranger = not all(any(name <= words for words in texts) for name in names)
-        return replace(evidence, stranger=stranger)
+        stranger = not all(any(set(tokens(name)) <= words for words in told) for name in full_names(request.question))
+        answers: dict[str, tuple[str, ...]] = {}
+        for (name, asked), may_answer in zip(known, may[len(hits) :], strict=True):
+            if may_answer:
+                answers[name] = (*answers.get(name, ()), asked.answer)
+        hits = [hit for hit, may_answer in zip(hits, may, strict=False) if may_answer]
+        route = route.among(tuple(answers))
+        nearness = max([route.score, *(hit.score for hit in hits)])
+        return Evidence(tuple(hits), route, answers, nearness, stranger)
+
+    def _route(
+        self, question: str, user_id: str, vector: NDArray[np.float32] | None
+    ) -> tuple[Route, list[tuple[str, KnownQuestion]]]:
+        """The modules for a question, and what each of them was taught."""
+        router, manifests = self._serving.router(user_id)
+        if not len(router):
+            return Route(), []
+        vector = self._embedder.encode([question])[0] if vector is None else vector  # (width,)
+        route = router.route(question, vector, self._settings.max_modules)
+        route = route.among([name for name, _ in route.modules if self._serving.loads(user_id, name)])
+        return route, [(name, asked) for name, _ in route.modules for asked in manifests[name].questions]
 
     def _before(self, hits: Sequence[ScoredFact]) -> list[ScoredFact]:
         """The same, with what a fact superseded in its place: a small reader shown both takes the valid one."""

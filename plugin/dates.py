@@ -14,7 +14,8 @@ __all__ = ["resolve_dates"]
 _Put = Callable[[re.Match[str], date], "str | None"]
 """A phrase with its preposition for what was found, or None to leave it."""
 
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS = tuple("january february march april may june july august september october november december".split())
 _NUMBERS: Mapping[str, int] = {
     word: number
     for number, words in enumerate(
@@ -23,7 +24,7 @@ _NUMBERS: Mapping[str, int] = {
     for word in words.split()
 } | {"a couple of": 2, "a few": 3}
 _COUNT = rf"(?P<count>\d{{1,3}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
-_DAY = "|".join(_WEEKDAYS)
+_DAY = "|".join(WEEKDAYS)
 _AFTER_PREPOSITION = re.compile(
     r"\b(?:since|until|till|by|from|for|before|after|on|of|between|than|to|at|in|all|through|during|over|starting|"
     r"beginning)\s+$",
@@ -123,7 +124,7 @@ def _unit(day: date, unit: str, step: int) -> str:
 
 def _weekday(day: date, name: str, step: int) -> date:
     """The next day of this name after the day (step 1), or the last one before it (step -1)."""
-    ahead = (_WEEKDAYS.index(name.lower()) - day.weekday()) % 7
+    ahead = (WEEKDAYS.index(name.lower()) - day.weekday()) % 7
     return day + timedelta(days=(ahead or 7) if step > 0 else (ahead - 7))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from slowwave.adapters_store.lexical import tokens
 from slowwave.adapters_store.router import Route
+from slowwave.naming import CALENDAR
 from slowwave.prompts import UNKNOWN, is_unknown, render_fact
 from slowwave.quarantine import without_orders
 from slowwave.types import ScoredFact
@@ -23,6 +24,9 @@ _ASKS_WORDS = re.compile(
 )
 _ASKS_DIGITS = re.compile(r"\b(?:numbers?|reach|call|ring|dial|phone|contact|text|fax)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"[\d\s()+./-]+")
+_ASKS_HOUR = re.compile(r"\b(?:what|which) time\b|\bo['’]clock\b", re.IGNORECASE)
+_ASKS_ONE = re.compile(r"^(?:where|who|whom)\b", re.IGNORECASE)
+_DAY = re.compile(r"\d+(?:st|nd|rd|th)?")
 _LONG = 7
 """Characters from which on a number is a telephone's or an account's, and no age or year."""
 
@@ -67,14 +71,25 @@ def fits(question: str, answer: str, *, whole: bool = True) -> bool:
 
     >>> fits("What is Ada's email address?", "603-556-7631"), fits("Who is it?", "603-556-7631"), fits("Who is it?", "Ada")
     (False, False, True)
+    >>> fits("Where does Jonas live?", "Tuesdays with Jonas"), fits("What time is my flight?", "4 December")
+    (False, False)
 
     Args:
         whole: whether it is the whole answer; a number that may go on is not trusted either.
     """
     if _ASKS_MAIL.search(question):
         return "@" in answer
+    if (_ASKS_HOUR.search(question) or _ASKS_ONE.search(question)) and _is_day(answer, question, whole=whole):
+        return False
     asks_words = _ASKS_WORDS.search(question) and not _ASKS_DIGITS.search(question)
     return not (asks_words and _NUMBER.fullmatch(answer) and (not whole or len(answer.strip()) >= _LONG))
+
+
+def _is_day(answer: str, question: str, *, whole: bool) -> bool:
+    """Whether all that an answer adds to a question is a day of the week or a date, or begins like one."""
+    words = set(tokens(answer)) - set(tokens(question))
+    named = words & CALENDAR
+    return (bool(named) or not whole) and all(_DAY.fullmatch(word) for word in words - named)
 
 
 class Grounding:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from slowwave.adapters_store.lexical import tokens
 from slowwave.dates import resolve_dates
 from slowwave.types import Fact, Message
 
@@ -20,11 +19,11 @@ __all__ = [
     "conversation",
     "dated",
     "display_name",
-    "full_names",
     "is_unknown",
     "render_date",
     "render_fact",
     "render_facts",
+    "speaker",
 ]
 
 SYSTEM = "Answer from memory, briefly."
@@ -33,9 +32,6 @@ SYSTEM = "Answer from memory, briefly."
 UNKNOWN = "I don't know."
 """What the memory says when it was never told."""
 
-_CAPITALISED = re.compile(r"\b[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*")
-_TITLE = 0.8
-"""The share of capitalised words from which on a text is written like a title."""
 _NAME = re.compile(r"^[^\W\d_]+([ '\-][^\W\d_]+)*$")
 
 
@@ -50,33 +46,14 @@ def display_name(user_id: str) -> str | None:
     return user_id if any(letter.isupper() for letter in user_id) else user_id.title()
 
 
-def full_names(text: str) -> list[str]:
-    """Runs of two or more capitalised words: names of which one part alone says little.
-
-    The first word of a text has its capital from its place and is left out; what follows it counts, if it is one word only as an
-    owner ("Jeffrey Buck's": "Last Monday" is no name). A text with a capital on nearly every word says nothing about names.
-
-    >>> full_names("What is Jeffrey Buck's phone number?"), full_names("Jeffrey Buck's number please"), full_names("Is Ada in?")
-    (["Jeffrey Buck's"], ["Buck's"], [])
-    """
-    words = text.split()
-    if len(words) > 3 and sum(word[0].isupper() for word in words) > _TITLE * len(words):
-        return []
-    found: list[str] = []
-    for run in _CAPITALISED.finditer(text):
-        names = run.group().split()
-        if run.start() == 0:
-            first, names = names[0], names[1:]
-            if len(names) > 1 or (names and names[0].endswith(("'s", "’s")) and tokens(first)):
-                found.append(" ".join(names))
-        elif len(names) > 1:
-            found.append(run.group())
-    return found
-
-
 def dated(fact: Fact) -> Fact:
     """The fact with "tomorrow" and its like put as dates (`resolve_dates`): what is shown and what is learned of it."""
     return fact.model_copy(update={"text": resolve_dates(fact.text, fact.said_at)})
+
+
+def speaker(fact: Fact) -> str:
+    """The name of whoever said a fact; empty if it is not known."""
+    return str(fact.metadata.get("name") or display_name(fact.user_id) or "")
 
 
 def render_date(fact: Fact) -> str:
@@ -89,9 +66,8 @@ def render_fact(fact: Fact) -> str:
 
     Days that hang on the day of speaking ("tomorrow") are put as dates.
     """
-    speaker = str(fact.metadata.get("name") or display_name(fact.user_id) or "user")
     text = " ".join(dated(fact).text.split()).replace('"', "'")
-    return f'- {render_date(fact)}, {speaker}: "{text}"'
+    return f'- {render_date(fact)}, {speaker(fact) or "user"}: "{text}"'
 
 
 def render_facts(facts: Iterable[Fact]) -> list[str]:

@@ -38,9 +38,15 @@ _NEAR = 0.25
 """A fact that scores less than this is kept from a model that cannot tell that it has nothing to do with the question."""
 _NEAR_FOR_READER = 0.05
 """The same for a model that can: half of the right facts score less than 0.25 where the question uses other words."""
+_BESIDE = 0.35
+"""A fact that scores less than this share of the best one only distracts a small reader (benchmarks/LOG.md)."""
 _DOUBT = 0.2
 """A reader that gives "I don't know" this probability is taken at its word: its best guess is then often a near miss. Where
 answering and admitting, on invented facts of the exam's relations, are best together (benchmarks/LOG.md)."""
+_SECOND_THOUGHTS = 3
+"""How often a reader whose answer does not pass may begin another one."""
+_LIKELY = 0.05
+"""The least probability of how that begins."""
 
 
 @dataclass(frozen=True)
@@ -174,21 +180,37 @@ class Answerer:
         self, request: Request, prompt: Encoded, slot: Slot | None, evidence: Evidence, *, strict: bool
     ) -> Generator[str, None, _Said]:
         """Yield the pieces of one generation, as far as the evidence carries them."""
-        words = Grounding(evidence.sources, request.question) if strict else None
-        text, last = "", Generated(prompt_tokens=len(prompt.ids))
-        doubt = (UNKNOWN, _DOUBT) if strict and slot is None and self.base.ref.reader_sha256 else None
+        reads = strict and slot is None and bool(self.base.ref.reader_sha256)
         limit = request.max_tokens or self._settings.max_new_tokens
-        stream = self.base.stream(prompt, limit, slot, temperature=request.temperature, stop=request.stop, unless=doubt)
-        for piece, last in stream:
-            ready = piece if words is None else words.release(last.text)
-            if ready:
-                text += ready
-                yield ready
-        if words is not None:
-            rest = words.finish(last.text, nothing_said=not text)
-            if not is_unknown(rest) or text:
-                text += rest
-                yield rest
+        text, last, never = "", Generated(prompt_tokens=len(prompt.ids)), list[int]()
+        while not text:
+            words = Grounding(evidence.sources, request.question) if strict else None
+            stream = self.base.stream(
+                prompt,
+                limit,
+                slot,
+                temperature=request.temperature,
+                stop=request.stop,
+                unless=(UNKNOWN, _DOUBT) if reads else None,
+                never=never,
+            )
+            for piece, last in stream:
+                if never and last.logprobs[0] < math.log(_LIKELY):
+                    last = replace(last, text="")  # it has nothing else to say
+                    break
+                ready = piece if words is None else words.release(last.text)
+                if ready:
+                    text += ready
+                    yield ready
+            if words is not None:
+                rest = words.finish(last.text, nothing_said=not text)
+                if not is_unknown(rest) or text:
+                    text += rest
+                    yield rest
+            ended = not last.text or is_unknown(last.text)
+            if not reads or not evidence.facts or ended or len(never) == _SECOND_THOUGHTS:
+                break
+            never.append(last.ids[0])
         many = len(evidence.route.modules) if slot is not None else 0
         alone: Rule = "read" if evidence.facts else "base"
         rule: Rule = "merged" if many > 1 else "module" if many else alone
@@ -223,8 +245,8 @@ class Answerer:
         hits: list[ScoredFact] = []
         vector: NDArray[np.float32] | None = None
         with_modules = request.use_modules
+        whole = self._recall.count(request.user_id) <= self._settings.full_context
         if request.use_facts:
-            whole = self._recall.count(request.user_id) <= self._settings.full_context
             count = self._settings.full_context if whole else self._settings.recall_facts
             hits, vector = self._recall.search(request.question, request.user_id, count)
             near = 0.0 if whole else _NEAR_FOR_READER if self.base.ref.reader_sha256 else _NEAR
@@ -243,6 +265,9 @@ class Answerer:
             if may_answer:
                 answers[name] = (*answers.get(name, ()), asked.answer)
         hits = [hit for hit, may_answer in zip(hits, may, strict=False) if may_answer]
+        if self.base.ref.reader_sha256 and not whole:
+            best = max((hit.score for hit in hits), default=0.0)
+            hits = [hit for hit in hits if hit.score >= _BESIDE * best]
         route = route.among(tuple(answers))
         nearness = max([route.score, *(hit.score for hit in hits)])
         return Evidence(tuple(hits), route, answers, nearness, stranger)

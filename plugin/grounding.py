@@ -26,6 +26,7 @@ _ASKS_DIGITS = re.compile(r"\b(?:numbers?|reach|call|ring|dial|phone|contact|tex
 _NUMBER = re.compile(r"[\d\s()+./-]+")
 _ASKS_HOUR = re.compile(r"\b(?:what|which) time\b|\bo['’]clock\b", re.IGNORECASE)
 _ASKS_ONE = re.compile(r"^(?:where|who|whom)\b", re.IGNORECASE)
+_ASKS_OPENLY = re.compile(r"\b(?:what|which|who|whom|whose|where|when|how|why)\b", re.IGNORECASE)
 _DAY = re.compile(r"\d+(?:st|nd|rd|th)?")
 _LONG = 7
 """Characters from which on a number is a telephone's or an account's, and no age or year."""
@@ -121,8 +122,9 @@ class Grounding:
         words = tokens(text)
         grounded = [word for word in words if word in self._known or word in self._asked]
         novel = any(word in self._known and word not in self._asked for word in words)
-        # "Porto" may answer "Porto or Lisbon?", but only if a fact says it too.
-        chosen = not set(words) - self._asked and any(word in self._known for word in words)
+        # "Porto" may answer "Porto or Lisbon?" and "Do I live in Porto?", but only if a fact says it too.
+        choice = not _ASKS_OPENLY.search(self._question) or " or " in self._question
+        chosen = choice and not set(words) - self._asked and any(word in self._known for word in words)
         enough = len(grounded) >= _GROUNDED * len(words) and (novel or chosen)
         if enough and not is_unknown(text) and fits(self._question, text):
             return text[self._sent :]

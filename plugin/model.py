@@ -292,15 +292,18 @@ class BaseModel:
         temperature: float = 0.0,
         stop: Sequence[str] = (),
         unless: tuple[str, float] | None = None,
+        never: Sequence[int] = (),
     ) -> Iterator[tuple[str, Generated]]:
         """Yield (new text, everything so far) token by token; text that may become a stop string is held back.
 
         Args:
             unless: an answer, and the probability of its first token from which on it is taken, likeliest or not.
+            never: tokens with which the answer must not begin.
         """
         sent = 0
         last: Generated | None = None
-        for _, (state,) in self._steps([prompt], max_tokens, slot, temperature, unless=unless, remember=slot is None):
+        steps = self._steps([prompt], max_tokens, slot, temperature, unless=unless, never=never, remember=slot is None)
+        for _, (state,) in steps:
             last = state
             state.text = self.decode(state.ids)
             cut = min((at for word in stop if word and (at := state.text.find(word)) >= 0), default=-1)
@@ -326,6 +329,7 @@ class BaseModel:
         temperature: float = 0.0,
         drawn: torch.Generator | None = None,
         unless: tuple[str, float] | None = None,
+        never: Sequence[int] = (),
         *,
         remember: bool = False,
     ) -> Iterator[tuple[int, list[Generated]]]:
@@ -361,10 +365,13 @@ class BaseModel:
                 if remember and step == 0:
                     self.prefixes.keep(cache, prompts[0].ids)
                 logprobs = torch.log_softmax(logits.float(), dim=-1)
+                allowed = logprobs
+                if never and step == 0:
+                    allowed = logprobs.index_fill(1, torch.tensor(never, device=self.device), -torch.inf)
                 if temperature > 0:
-                    token = torch.multinomial((logprobs / temperature).softmax(dim=-1), 1, generator=drawn)
+                    token = torch.multinomial((allowed / temperature).softmax(dim=-1), 1, generator=drawn)
                 else:
-                    token = logprobs.argmax(dim=-1, keepdim=True)  # (prompts, 1)
+                    token = allowed.argmax(dim=-1, keepdim=True)  # (prompts, 1)
                 if unless is not None and step == 0:
                     first = self.tokenizer.encode(self._lead + unless[0], add_special_tokens=False)[0]
                     token = token.masked_fill(logprobs[:, first, None].exp() >= unless[1], first)

@@ -52,6 +52,17 @@ def test_an_answer_is_made_of_what_the_facts_say(said: str, answer: str) -> None
     assert say(said)[1] == answer
 
 
+@pytest.mark.parametrize(("question", "said", "passes"), [
+    ("What was given priority, peanuts?", "peanuts", False),
+    ("Is Ada allergic to peanuts or walnuts?", "peanuts", True),
+    ("Which is it, peanuts or walnuts?", "peanuts", True),
+    ("Am I allergic to peanuts?", "peanuts", True),
+    ("Am I allergic to figs?", "figs", False),
+])  # fmt: skip
+def test_the_questions_own_words_answer_only_where_they_are_offered(question: str, said: str, passes: bool) -> None:
+    assert (say(said, question=question)[1] == said) is passes
+
+
 def test_what_is_grounded_streams_before_the_end() -> None:
     streamed, whole = say("peanuts and peanuts and more peanuts")
     assert streamed
@@ -225,7 +236,69 @@ def test_the_reader_goes_first(
         assert bool(said.answer.modules) == (source != "facts")
         assert bool(said.answer.facts) == (source != "modules")
         first, then = ("reader shown", "module") if reader else ("module shown", "")
+        spoken = list(dict.fromkeys(spoken))  # the reader may think again
         assert spoken == ([first, then] if source in {"modules", "unknown"} else [first])
+
+
+@pytest.mark.parametrize(
+    ("thoughts", "reader", "answer", "asked"),
+    [
+        # Of no fact; the question's own word; then what is asked for.
+        ([("Neptune", -0.1), ("boat", -1.0), ("Meringue", -1.0)], True, "Meringue", 3),
+        ([("Neptune", -0.1), ("I don't know.", -1.0), ("Meringue", -1.0)], True, UNKNOWN, 2),
+        ([("Neptune", -0.1), ("Meringue", -4.0), ("Meringue", -0.1)], True, UNKNOWN, 2),  # it hardly ever begins so
+        ([("Neptune", -0.1)] * 4 + [("Meringue", -0.1)], True, UNKNOWN, 4),
+        (
+            [("Neptune", -0.1), ("Meringue", -0.1)],
+            False,
+            UNKNOWN,
+            1,
+        ),  # the best guesses of a model that never admits it
+        ([("I don't know.", -0.1), ("Meringue", -0.1)], True, UNKNOWN, 1),
+        ([("Meringue", -4.0), ("Neptune", -0.1)], True, "Meringue", 1),
+    ],
+)
+def test_a_reader_thinks_again_where_its_answer_does_not_pass(
+    told: Memory,
+    monkeypatch: pytest.MonkeyPatch,
+    thoughts: list[tuple[str, float]],
+    reader: bool,
+    answer: str,
+    asked: int,
+) -> None:
+    told.add("My boat is called Meringue.", user_id="ada")
+    base = told._answering().base
+    monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "f" * 64 if reader else ""}))
+    tries: list[list[int]] = []
+
+    def stream(*_: object, never: list[int], **options: object) -> Iterator[tuple[str, Generated]]:
+        text, logprob = thoughts[len(tries)]
+        tries.append(list(never))
+        yield text, Generated(text=text, ids=[len(tries)], logprobs=[logprob], finished=True)
+
+    monkeypatch.setattr(base, "stream", stream)
+    said = told.ask("What is my boat called?", user_id="ada")
+    assert (said.text, len(tries)) == (answer, asked)
+    assert tries == [list(range(1, count + 1)) for count in range(asked)], (
+        "each try leaves out how those before it began"
+    )
+
+
+@pytest.mark.parametrize(("reader", "whole", "shown"), [(True, 0, 1), (False, 0, 2), (True, 9, 2)])
+def test_what_only_distracts_a_reader_is_kept_from_it(
+    told: Memory, monkeypatch: pytest.MonkeyPatch, reader: bool, whole: int, shown: int
+) -> None:
+    told.settings = told.settings.model_copy(update={"full_context": whole})
+    told.add(
+        "My boat is called Meringue, and peanuts grow on land far from any boat at sea or on a lake.", user_id="ada"
+    )
+    question = "What is Ada allergic to, peanuts?"
+    best, other = told.search(question, user_id="ada")
+    assert 0.05 < other.score < 0.35 * best.score
+    base = told._answering().base
+    monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "f" * 64 if reader else ""}))
+    monkeypatch.setattr("slowwave.answering._NEAR", 0.0)
+    assert len(told.ask(question, user_id="ada").facts) == shown
 
 
 def test_an_answer_explains_itself(told: Memory) -> None:

@@ -264,6 +264,22 @@ def test_an_answer_that_is_likely_enough_is_taken(base: BaseModel) -> None:
     assert {state.ids[0] for _, state in base.stream(row, 1, unless=("Zanzibar", 0.9))} == likeliest
 
 
+def test_an_answer_may_be_kept_from_its_likeliest_beginnings(base: BaseModel) -> None:
+    messages = conversation("Where do I live?", ['- 1 May 2026, Ada: "I live in Porto."'])
+    row = base.encode(messages)
+    ids, logprobs = base.answer_topk([base.encode(messages, "x")], 3)[0]
+    ranked = ids[0].tolist()
+    for banned in range(3):
+        (*_, (_, said)) = base.stream(row, 2, never=ranked[:banned])
+        assert said.ids[0] == ranked[banned]
+        assert said.logprobs[0] == pytest.approx(float(logprobs[0, banned]), abs=1e-4), (
+            "of all tokens, not of what is left"
+        )
+    assert [state.ids[0] for _, state in base.stream(row, 1, unless=("x", 0.0), never=ranked)] == [
+        base.tokenizer.encode(base._lead + "x", add_special_tokens=False)[0]
+    ]
+
+
 def test_what_a_slot_and_a_stack_keep_laid_out_follows_what_is_written(base: BaseModel) -> None:
     shape, generator = base.shape(4), torch.Generator().manual_seed(3)
     vectors = torch.randn(2, shape.size, generator=generator)

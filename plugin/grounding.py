@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 
 from slowwave.adapters_store.lexical import tokens
-from slowwave.adapters_store.router import Route
 from slowwave.naming import CALENDAR
-from slowwave.prompts import UNKNOWN, is_unknown, render_fact
-from slowwave.quarantine import without_orders
-from slowwave.types import ScoredFact
+from slowwave.prompts import UNKNOWN, is_unknown
 
-__all__ = ["Evidence", "Grounding", "fact_texts", "fits"]
+__all__ = ["Grounding", "fits"]
 
 _GROUNDED = 0.7
 """The share of an answer's words that must stand in facts or in the question."""
@@ -30,41 +26,6 @@ _ASKS_OPENLY = re.compile(r"\b(?:what|which|who|whom|whose|where|when|how|why)\b
 _DAY = re.compile(r"\d+(?:st|nd|rd|th)?")
 _LONG = 7
 """Characters from which on a number is a telephone's or an account's, and no age or year."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the memory has to say about a question, before any text is generated."""
-
-    facts: tuple[ScoredFact, ...] = ()
-    route: Route = field(default_factory=Route)
-    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What each module is known to answer, by module id."""
-    nearness: float = 0.0
-    """Of the nearest fact or question, 0..1."""
-    stranger: bool = False
-    """Whether the question names somebody by a full name that stands in no text of the evidence."""
-
-    @property
-    def known(self) -> bool:
-        """Whether there is anything near the question."""
-        return bool(self.facts or self.route.modules) and not self.stranger
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Texts that an answer may be made of: the facts, and the answers of the route's modules."""
-        known = (answer for name, _ in self.route.modules for answer in self.answers.get(name, ()))
-        return (*fact_texts(self.facts), *known)
-
-    def through(self, *module_ids: str) -> Evidence:
-        """The same evidence with these modules alone, or with none."""
-        return replace(self, route=self.route.among(module_ids) if module_ids else Route())
-
-
-def fact_texts(facts: Sequence[ScoredFact]) -> tuple[str, ...]:
-    """What an answer from these facts may be made of: their texts and their lines in the prompt, without orders in them."""
-    told = (hit.fact.model_copy(update={"text": without_orders(hit.text)}) for hit in facts)
-    return tuple(text for fact in told for text in (fact.text, render_fact(fact)) if fact.text)
 
 
 def fits(question: str, answer: str, *, whole: bool = True) -> bool:

@@ -297,7 +297,7 @@ def test_what_only_distracts_a_reader_is_kept_from_it(
     assert 0.05 < other.score < 0.35 * best.score
     base = told._answering().base
     monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "f" * 64 if reader else ""}))
-    monkeypatch.setattr("slowwave.answering._NEAR", 0.0)
+    monkeypatch.setattr("slowwave.evidence._NEAR", 0.0)
     assert len(told.ask(question, user_id="ada").facts) == shown
 
 

@@ -1,0 +1,146 @@
+"""What a memory has to say about a question, before any text is generated: facts that are near it, and modules that know it.
+
+A small model answers from whatever it is shown, so what cannot answer is kept from it: facts far from the question or far
+behind the best one, and texts about others than those whom the question names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from slowwave.adapters_store.lexical import tokens
+from slowwave.adapters_store.manifest import KnownQuestion
+from slowwave.adapters_store.router import Route
+from slowwave.embedder import Embedder
+from slowwave.facts import FactStore
+from slowwave.model import BaseModel
+from slowwave.naming import about, full_names
+from slowwave.prompts import render_fact, speaker
+from slowwave.quarantine import without_orders
+from slowwave.recall import Recall
+from slowwave.serving import Serving
+from slowwave.settings import Settings
+from slowwave.superseding import asks_before
+from slowwave.types import ScoredFact
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Evidence", "Gatherer"]
+
+_NEAR = 0.25
+"""A fact that scores less than this is kept from a model that cannot tell that it has nothing to do with the question."""
+_NEAR_FOR_READER = 0.05
+"""The same for a model that can: half of the right facts score less than 0.25 where the question uses other words."""
+_BESIDE = 0.35
+"""A fact that scores less than this share of the best one only distracts a small reader (benchmarks/LOG.md)."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the memory has to say about a question, before any text is generated."""
+
+    facts: tuple[ScoredFact, ...] = ()
+    route: Route = field(default_factory=Route)
+    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What each module is known to answer, by module id."""
+    nearness: float = 0.0
+    """Of the nearest fact or question, 0..1."""
+    stranger: bool = False
+    """Whether the question names somebody by a full name that stands in no text of the evidence."""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything near the question."""
+        return bool(self.facts or self.route.modules) and not self.stranger
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Texts that an answer may be made of: the facts, and the answers of the route's modules."""
+        known = (answer for name, _ in self.route.modules for answer in self.answers.get(name, ()))
+        return (*_fact_texts(self.facts), *known)
+
+    def through(self, *module_ids: str) -> Evidence:
+        """The same evidence with these modules alone, or with none."""
+        return replace(self, route=self.route.among(module_ids) if module_ids else Route())
+
+
+class Gatherer:
+    """Finds the evidence for the questions of every user of one memory."""
+
+    def __init__(
+        self,
+        base: BaseModel,
+        facts: FactStore,
+        recall: Recall,
+        embedder: Embedder,
+        serving: Serving,
+        settings: Settings,
+    ) -> None:
+        self._base = base
+        self._facts = facts
+        self._recall = recall
+        self._embedder = embedder
+        self._serving = serving
+        self._settings = settings
+
+    def gather(self, question: str, user_id: str, *, with_facts: bool = True, with_modules: bool = True) -> Evidence:
+        """The facts to show and the modules to ask, of those that are wanted."""
+        hits: list[ScoredFact] = []
+        vector: NDArray[np.float32] | None = None
+        reads = bool(self._base.ref.reader_sha256)
+        whole = self._recall.count(user_id) <= self._settings.full_context
+        if with_facts:
+            count = self._settings.full_context if whole else self._settings.recall_facts
+            hits, vector = self._recall.search(question, user_id, count)
+            near = 0.0 if whole else _NEAR_FOR_READER if reads else _NEAR
+            hits = [hit for hit in hits if hit.score >= near]
+            if asks_before(question) and (earlier := self._before(hits)) != hits:
+                # A module learned the newest version only: what it says here would be the very value that is not asked for.
+                hits, with_modules = earlier, False
+        route, learned = self._route(question, user_id, vector) if with_modules else (Route(), [])
+        texts = [f"{known.question} {known.answer}" for _, known in learned]
+        told = [set(tokens(text)) for text in (*(render_fact(hit.fact) for hit in hits), *texts)]
+        # Together: what is known of Charles Gray and Ada Grant says nothing about Charles Grant.
+        stranger = not all(any(set(tokens(name)) <= words for words in told) for name in full_names(question))
+        may = about(question, [*(hit.text for hit in hits), *texts], [speaker(hit.fact) for hit in hits])
+        answers: dict[str, tuple[str, ...]] = {}
+        for (name, known), may_answer in zip(learned, may[len(hits) :], strict=True):
+            if may_answer:
+                answers[name] = (*answers.get(name, ()), known.answer)
+        hits = [hit for hit, may_answer in zip(hits, may, strict=False) if may_answer]
+        if reads and not whole:
+            best = max((hit.score for hit in hits), default=0.0)
+            hits = [hit for hit in hits if hit.score >= _BESIDE * best]
+        route = route.among(tuple(answers))
+        return Evidence(tuple(hits), route, answers, max([route.score, *(hit.score for hit in hits)]), stranger)
+
+    def _route(
+        self, question: str, user_id: str, vector: NDArray[np.float32] | None
+    ) -> tuple[Route, list[tuple[str, KnownQuestion]]]:
+        """The modules for a question, and what each of them was taught."""
+        router, manifests = self._serving.router(user_id)
+        if not len(router):
+            return Route(), []
+        vector = self._embedder.encode([question])[0] if vector is None else vector  # (width,)
+        route = router.route(question, vector, self._settings.max_modules)
+        route = route.among([name for name, _ in route.modules if self._serving.loads(user_id, name)])
+        return route, [(name, known) for name, _ in route.modules for known in manifests[name].questions]
+
+    def _before(self, hits: Sequence[ScoredFact]) -> list[ScoredFact]:
+        """The same, with what a fact superseded in its place: a small reader shown both takes the valid one."""
+        found: dict[str, ScoredFact] = {}
+        for hit in hits:
+            versions = self._facts.versions(hit.fact.id) if hit.fact.supersedes else [hit.fact]
+            for fact in versions[:-1] or versions:
+                found.setdefault(fact.id, hit.model_copy(update={"fact": fact}))
+        return list(found.values())
+
+
+def _fact_texts(facts: Sequence[ScoredFact]) -> tuple[str, ...]:
+    """What an answer from these facts may be made of: their texts and their lines in the prompt, without orders in them."""
+    told = (hit.fact.model_copy(update={"text": without_orders(hit.text)}) for hit in facts)
+    return tuple(text for fact in told for text in (fact.text, render_fact(fact)) if fact.text)

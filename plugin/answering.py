@@ -107,9 +107,7 @@ class Answerer:
 
     def stream(self, request: Request) -> Iterator[str | Answer]:
         """Yield the pieces of the answer's text, and last the answer itself."""
-        evidence = self._gatherer.gather(
-            request.question, request.user_id, with_facts=request.use_facts, with_modules=request.use_modules
-        )
+        evidence = self.evidence(request)
         memory_used = request.use_facts or request.use_modules
         strict = memory_used and self._settings.strict
         if strict and not evidence.known:
@@ -140,6 +138,12 @@ class Answerer:
             yield UNKNOWN
             said = replace(said, evidence=replace(said.evidence, facts=facts))  # they were read, and nothing was found
         yield self._answer(said, memory_used)
+
+    def evidence(self, request: Request) -> Evidence:
+        """What the memory has to say about a question."""
+        return self._gatherer.gather(
+            request.question, request.user_id, with_facts=request.use_facts, with_modules=request.use_modules
+        )
 
     # -- speaking --------------------------------------------------------------------------------------------------
 

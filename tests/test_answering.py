@@ -355,14 +355,14 @@ def test_a_question_about_the_past_is_shown_what_was_so_then(told: Memory) -> No
     told.add("I moved to Graz.", user_id="ada", said_at=datetime(2026, 3, 1, tzinfo=UTC))
 
     def shown(question: str) -> list[str]:
-        evidence = told._answering()._gather(Request(question, "ada"))
+        evidence = told._answering().evidence(Request(question, "ada"))
         return sorted(hit.fact.text for hit in evidence.facts if "dog" not in hit.fact.text)
 
     assert shown("Where have I moved to?") == ["I moved to Graz."]
     assert shown("Where had I moved to before?") == ["I live in Porto.", "I moved to Faro."]
 
     def route(question: str, *, use_facts: bool = True) -> Route:
-        return told._answering()._gather(Request(question, "ada", use_facts=use_facts)).route
+        return told._answering().evidence(Request(question, "ada", use_facts=use_facts)).route
 
     publish(told, "graz", "I moved to Graz.", ("Where had I moved to?", "Graz"), ("Where have I moved to?", "Graz"))
     assert route("Where have I moved to?").modules

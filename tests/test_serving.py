@@ -49,7 +49,7 @@ def test_the_surest_of_a_panel_answers(
     answer: str | None,
 ) -> None:
     answerer = two_modules._answering()
-    route = answerer._gather(Request(PETS, "ada", use_facts=False)).route
+    route = answerer.evidence(Request(PETS, "ada", use_facts=False)).route
     spoken: dict[str, tuple[str, float]] = dict(zip(("m-boat", "m-goat"), says, strict=True))
 
     def generate(prompts: list[Encoded], limit: int, stack: Stack) -> list[Generated]:
@@ -107,7 +107,7 @@ def test_modules_of_different_ranks_answer_together(tmp_path: Path, tiny_model: 
         )
         publish(memory, "m-goat", "My goat is called Nimbus.", ("What is my goat called?", "Nimbus"), rank=6, size=0.1)
         base, serving = memory._answering().base, memory._answering()._serving
-        route = memory._answering()._gather(Request(PETS, "ada", use_facts=False)).route
+        route = memory._answering().evidence(Request(PETS, "ada", use_facts=False)).route
         shape = base.shape(6)
         parts = {
             name: memory._store.vector(name, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
@@ -127,7 +127,7 @@ def test_a_module_that_goes_while_an_answer_is_under_way_takes_no_part(
     two_modules: Memory, gone: tuple[str, ...]
 ) -> None:
     answerer = two_modules._answering()
-    evidence = answerer._gather(Request(PETS, "ada", use_facts=False))
+    evidence = answerer.evidence(Request(PETS, "ada", use_facts=False))
     two_modules._store.retire(gone)
     answerer.forget(["ada"])
     assert answerer._serving.stack("ada", evidence.route, 1.0) is None
@@ -162,13 +162,13 @@ def test_a_damaged_module_is_no_evidence(tmp_path: Path, tiny_model: Path) -> No
         publish(memory, "m-torn", "My goat is called Nimbus.", ("What is my goat called?", "Nimbus"))
         question = "What is my boat and my goat called?"
         request = Request(question, "ada", use_facts=False)
-        whole = memory._answering()._gather(request)
+        whole = memory._answering().evidence(request)
         assert {name for name, _ in whole.route.modules} == {"m-good", "m-torn"}
         assert {"Meringue", "Nimbus"} <= set(whole.sources)
         weights = tmp_path / "modules" / "m-torn" / "adapter_model.safetensors"
         weights.write_bytes(weights.read_bytes()[:-1])
         memory._answering().forget(["ada"])
-        torn = memory._answering()._gather(request)
+        torn = memory._answering().evidence(request)
         assert torn.route.modules == (("m-good", 1.0),)
         assert torn.sources == ("Meringue",)
         assert torn.nearness == torn.route.score <= whole.nearness

@@ -119,7 +119,7 @@ class _Question:
         self._spent = dict.fromkeys(PARTS, 0.0)
         vectors: Any = None
         if way.facts == "found" or way.modules:
-            vectors = self._timed("embed", lambda: room.answerer._embedder.encode([self._text]))  # (1, width)
+            vectors = self._timed("embed", lambda: room.answerer._gatherer._embedder.encode([self._text]))  # (1, width)
         shown = self._shown(way, vectors)
         slot = self._slot(way, vectors) if way.modules else None
 
@@ -139,7 +139,7 @@ class _Question:
             return []
         if way.facts == "all":
             return room.memory.get_all(user_id=USER)[: self._facts]
-        recall = room.answerer._recall
+        recall = room.answerer._gatherer._recall
         own, recall._embedder = recall._embedder, _Ready(vectors)
         try:
             hits, _ = self._timed("recall", lambda: recall.search(self._text, USER, room.memory.settings.recall_facts))

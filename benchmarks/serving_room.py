@@ -103,7 +103,7 @@ def _publish(room: Room, name: str, known: Sequence[Entry], vector: torch.Tensor
     """Publish a module that says it knows these entries, as a night does."""
     from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
 
-    memory, embedder, shape = room.memory, room.answerer._embedder, room.shape
+    memory, embedder, shape = room.memory, room.answerer._gatherer._embedder, room.shape
     facts = memory.add_many([one.text for one in known], user_id=USER, said_at=datetime(2026, 11, 1, tzinfo=UTC))
     manifest = Manifest(
         id=name,

@@ -269,7 +269,7 @@ def _batches(base: BaseModel, rng: random.Random, steps: int, lessons: int, size
     while True:
         early = step < 0.35 * steps
         crowd = 1 if step < 0.15 * steps else 2 if early else 3
-        shares = Shares(closed=1, reading=4, absent=0.0 if early else 0.4, distractors=crowd)
+        shares = Shares(closed=1, reading=4, absent=0.0 if early else 0.2, distractors=crowd)
         rows: list[Row] = []
         for one in rng.sample(school, min(60, lessons)):
             some = epoch_rows(one, 1, rng.randrange(10**6), shares)

@@ -157,7 +157,9 @@ def counted(room: Room, way: Way, patch: pytest.MonkeyPatch) -> tuple[list[str],
 
     patch.setattr(room.memory._store, "vector", watched("read", room.memory._store.vector))
     patch.setattr(answers, "merge", watched("merge", merge))
-    patch.setattr(room.answerer._gatherer._embedder, "encode", watched("embed", room.answerer._gatherer._embedder.encode))
+    patch.setattr(
+        room.answerer._gatherer._embedder, "encode", watched("embed", room.answerer._gatherer._embedder.encode)
+    )
     patch.setattr(serving_parts, "seconds", clocked)
     return done, _Question(room, 1, 12).answer(way)
 

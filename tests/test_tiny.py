@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,9 @@ OTHERS = (
 
 
 def taught(base: BaseModel, lesson: Lesson, seed: int = 0) -> tuple[Recipe, Trained, Verdict]:
-    recipe = recipe_for(Settings(seed=seed), base.hidden_size)
+    """With twice the passes of a night: so small a model needs them to read beside what it learns."""
+    usual = recipe_for(Settings(seed=seed), base.hidden_size)
+    recipe = replace(usual, epochs=2 * usual.epochs)
     trained = train(base, lesson, recipe)
     slot = base.slot(base.shape(recipe.rank), trained.vector)
     return recipe, trained, examine(base, slot, lesson, "m-tiny", recipe.shares, seed=seed)
@@ -79,16 +82,14 @@ def test_rows_are_short(base: BaseModel, tiny_lesson: Lesson) -> None:
 def test_a_night_ends_by_recall_and_passes_the_gate(base: BaseModel, texts: tuple[str, ...], seed: int) -> None:
     lesson = tiny.lesson(texts, "ada")
     recipe, trained, verdict = taught(base, lesson, seed)
+    assert trained.epochs < recipe.epochs, "it went on to the last pass: it did not know enough"
     assert min(trained.recalled[-recipe.patience :]) >= recipe.recalled
-    if texts is tiny.FACTS:
-        # The others it learns as well, but it was made when the newest fact stood first, and reads too few changed ones.
-        assert trained.epochs < recipe.epochs, "it went on to the last pass: recall was not reached"
-        assert min(trained.read[-recipe.patience :]) >= recipe.read
-        assert verdict.reading["changed_fact"] >= 0.6
+    assert min(trained.read[-recipe.patience :]) >= recipe.read
+    assert verdict.reading["changed_fact"] >= 0.6
     assert verdict.published, verdict.reason
     assert verdict.base_recall == 0.0, "the model must not know what a test teaches it"
     assert sum(report.status == "settled" for report in verdict.facts) >= len(texts) - 1
-    assert verdict.reading["absent"] >= 0.5
+    assert verdict.reading["absent"] >= 0.6
 
 
 def test_without_a_module_it_says_that_it_does_not_know(memory: Memory) -> None:

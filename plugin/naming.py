@@ -55,7 +55,8 @@ def about(question: str, texts: Sequence[str], speakers: Sequence[str] = ()) -> 
 
     A text may if it has the name, or something in common with a text that has it: another name, or what is the user's
     ("my daughter Mia starts school", "my daughter is allergic to nuts"). A name that stands in no text rules out none: it
-    may be of the world ("Which city in Germany do I live in?").
+    may be of the world ("Which city in Germany do I live in?"). In a question without any capital, names are what the texts
+    write with one.
 
     >>> about("What is Lena allergic to?", ["My wife Lena is a nurse.", "Jonas is allergic to nuts.", "My wife hates figs."])
     [True, False, True]
@@ -64,7 +65,7 @@ def about(question: str, texts: Sequence[str], speakers: Sequence[str] = ()) -> 
         speakers: who said the first of the texts; what somebody says of "I" is about them.
     """
     may = [True] * len(texts)
-    asked = names(question)
+    asked = names(question) or _small(question, texts)
     if not asked:
         return may
     words = [frozenset(tokens(text)) for text in texts]
@@ -88,6 +89,14 @@ def _runs(text: str) -> Iterable[tuple[list[str], str | None]]:
             yield run[1:], run[0]
         else:
             yield run, None
+
+
+def _small(question: str, texts: Sequence[str]) -> list[frozenset[str]]:
+    """Names in a question that is written in small letters: what stands with a capital in the midst of a text."""
+    if any(letter.isupper() for letter in question[1:].replace("I", "")):
+        return []
+    named = {word for text in texts for run, _ in _runs(text) for word in tokens(" ".join(run))}
+    return [frozenset((word,)) for word in tokens(question) if word in named - CALENDAR]
 
 
 def _links(text: str) -> frozenset[str]:

@@ -59,6 +59,12 @@ NURSE, NUTS = "My wife Lena is a nurse.", "Jonas is allergic to nuts."
     ("What does Lena hate?", [NURSE, "My wife hates figs."], [True, True]),
     ("Where does Lena work?", ["Lena is with Bo.", "Bo and his wife work in Oslo."], [True, True]),
     ("Where does Lena live?", ["lena is from Oslo.", "Lena\u2019s flat is in Porto.", "Bo lives in Turin."], [True, True, False]),
+    # Written in small letters, as in a chat; with one capital the writer knows how to make them.
+    ("what is lena allergic to", [NURSE, NUTS], [True, False]),
+    ("Lena is allergic to what", [NURSE, NUTS], [True, False]),
+    ("what am i allergic to on fridays?", ["On a Friday I had figs.", NUTS], [True, True]),
+    ("what is lena's IBAN?", [NURSE, NUTS], [True, True]),
+    ("what does my wife do?", [NURSE, NUTS], [True, True]),
     # A day is no link, nor is the first word of a sentence that says little.
     ("When does Lena climb?", ["Lena comes on Friday.", "I climb on Friday."], [True, False]),
     ("Who is the client of Walnut?", ["The client of Walnut is Bremen.", "The studio is Nordlicht."], [True, False]),

@@ -22,8 +22,7 @@ With --data: PaperQA, --papers of its introductions drawn by the seed, the autho
 separate evaluation questions of each, the three levels in turns. Without: invented facts of relations that no skill is
 taught, told in one text; the strong writer's pairs are their wordings but the two held out, which are the exam.
 A trained exam question ends the run. Every answer is written beside the record, as .answers.PAPER.ROW.seedN.jsonl.
-Time (estimated from the number of steps): about 15 minutes a seed on two CPU cores with the default model; a run that was
-stopped goes on at the next row.
+Time: about 40 minutes a seed on two CPU cores with the default model; a run that was stopped goes on at the next row.
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ __all__ = ["AnswerStream", "Answerer", "Request"]
 _DOUBT = 0.2
 """A reader that gives "I don't know" this probability is taken at its word: its best guess is then often a near miss. Where
 answering and admitting, on invented facts of the exam's relations, are best together (benchmarks/LOG.md)."""
+_SURE = 0.9
+"""From which probability of its first token on a reader's "I don't know" says that the facts before it do not tell."""
 _SECOND_THOUGHTS = 3
 """How often a reader whose answer does not pass may begin another one."""
 _LIKELY = 0.05
@@ -126,12 +128,17 @@ class Answerer:
         if strict and evidence.route.modules and evidence.facts and self.base.ref.reader_sha256:
             # The reader goes first: a module beside facts spoils what it can read by itself (measured on real chats), and
             # is asked only where it says that it does not know. Then without the facts: beside them a module that knows
-            # somebody's number gives it for an address.
+            # somebody's number gives it for an address. And what a reader is sure not to find in a fact, a module that
+            # learned the fact does not know either, whatever it says.
             said = yield from self._speak(request, prompt, None, evidence.through(), strict=True)
             if said.text:
                 yield self._answer(said, memory_used)
                 return
-            evidence = replace(evidence, facts=())
+            evidence = evidence.beyond(facts if _is_sure(said.last) else ())
+            if not evidence.route.modules:
+                yield UNKNOWN
+                yield self._answer(said, memory_used)
+                return
             prompt = self.base.encode(conversation(request.question, [], request.history))
         said = yield from self._with_modules(request, prompt, evidence, strict=strict)
         if not said.text:
@@ -253,6 +260,11 @@ def _source(unknown: bool, facts: bool, modules: bool) -> Source:
     if facts and modules:
         return "both"
     return "facts" if facts else "modules" if modules else "base"
+
+
+def _is_sure(said: Generated) -> bool:
+    """Whether a reader has no doubt that it does not know."""
+    return is_unknown(said.text) and math.exp(said.logprobs[0]) >= _SURE
 
 
 def _cut(text: str, stop: Sequence[str]) -> str:

@@ -45,8 +45,8 @@ class Evidence:
 
     facts: tuple[ScoredFact, ...] = ()
     route: Route = field(default_factory=Route)
-    answers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What each module is known to answer, by module id."""
+    learned: Mapping[str, tuple[KnownQuestion, ...]] = field(default_factory=dict)
+    """The questions that each module was taught, as far as they have to do with whom this one names; by module id."""
     nearness: float = 0.0
     """Of the nearest fact or question, 0..1."""
     stranger: bool = False
@@ -60,12 +60,19 @@ class Evidence:
     @property
     def sources(self) -> tuple[str, ...]:
         """Texts that an answer may be made of: the facts, and the answers of the route's modules."""
-        known = (answer for name, _ in self.route.modules for answer in self.answers.get(name, ()))
+        known = (asked.answer for name, _ in self.route.modules for asked in self.learned.get(name, ()))
         return (*_fact_texts(self.facts), *known)
 
     def through(self, *module_ids: str) -> Evidence:
         """The same evidence with these modules alone, or with none."""
         return replace(self, route=self.route.among(module_ids) if module_ids else Route())
+
+    def beyond(self, facts: Sequence[ScoredFact]) -> Evidence:
+        """What the modules know of other facts than these, and nothing else."""
+        read = {hit.fact.id for hit in facts}
+        rest = {name: tuple(one for one in known if one.fact_id not in read) for name, known in self.learned.items()}
+        rest = {name: known for name, known in rest.items() if known}
+        return replace(self, facts=(), route=self.route.among(tuple(rest)), learned=rest)
 
 
 class Gatherer:
@@ -107,16 +114,16 @@ class Gatherer:
         # Together: what is known of Charles Gray and Ada Grant says nothing about Charles Grant.
         stranger = not all(any(set(tokens(name)) <= words for words in told) for name in full_names(question))
         may = about(question, [*(hit.text for hit in hits), *texts], [speaker(hit.fact) for hit in hits])
-        answers: dict[str, tuple[str, ...]] = {}
+        taught: dict[str, tuple[KnownQuestion, ...]] = {}
         for (name, known), may_answer in zip(learned, may[len(hits) :], strict=True):
             if may_answer:
-                answers[name] = (*answers.get(name, ()), known.answer)
+                taught[name] = (*taught.get(name, ()), known)
         hits = [hit for hit, may_answer in zip(hits, may, strict=False) if may_answer]
         if reads and not whole:
             best = max((hit.score for hit in hits), default=0.0)
             hits = [hit for hit in hits if hit.score >= _BESIDE * best]
-        route = route.among(tuple(answers))
-        return Evidence(tuple(hits), route, answers, max([route.score, *(hit.score for hit in hits)]), stranger)
+        route = route.among(tuple(taught))
+        return Evidence(tuple(hits), route, taught, max([route.score, *(hit.score for hit in hits)]), stranger)
 
     def _route(
         self, question: str, user_id: str, vector: NDArray[np.float32] | None

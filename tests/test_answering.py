@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,13 +15,16 @@ from modules import publish
 
 from slowwave import Memory, Message
 from slowwave.adapters_store.lexical import tokens
-from slowwave.adapters_store.router import Route
+from slowwave.adapters_store.manifest import KnownQuestion
+from slowwave.adapters_store.routes import Route, RouteRow
 from slowwave.answering import Request
 from slowwave.errors import InvalidInput
+from slowwave.evidence import Evidence
 from slowwave.grounding import Grounding, fits
 from slowwave.model import Encoded, Generated
 from slowwave.prompts import UNKNOWN, conversation, is_unknown, render_fact, render_facts
 from slowwave.superseding import asks_before
+from slowwave.types import Fact, ScoredFact
 
 FACT = "I'm allergic to peanuts."
 QUESTION = "What is Ada allergic to?"
@@ -226,7 +231,7 @@ def test_the_reader_goes_first(
             shown = "called Meringue." in base.tokenizer.decode(prompt.ids)
             spoken.append(("reader" if slot is None else "module") + (" shown" if shown else ""))
             text = reads if slot is None else "ship" if answer != UNKNOWN else "tug"
-            yield text, Generated(text=text, ids=[1], logprobs=[-0.1], finished=True)
+            yield text, Generated(text=text, ids=[1], logprobs=[-0.5], finished=True)
 
         monkeypatch.setattr(base, "stream", stream)
         question = "What is my boat called?"
@@ -238,6 +243,55 @@ def test_the_reader_goes_first(
         first, then = ("reader shown", "module") if reader else ("module shown", "")
         spoken = list(dict.fromkeys(spoken))  # the reader may think again
         assert spoken == ([first, then] if source in {"modules", "unknown"} else [first])
+
+
+@pytest.mark.parametrize(("sure", "shown", "answer"), [(0.95, 3, UNKNOWN), (0.85, 3, "ship"), (0.95, 0, "ship")])
+def test_what_a_reader_is_sure_not_to_find_in_a_fact_no_module_finds_there(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, sure: float, shown: int, answer: str
+) -> None:
+    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
+        publish(memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "ship"))
+        memory.add("The boat of my boss is called Nina.", user_id="ada")
+        answerer = memory._answering()
+        base, search = answerer.base, answerer._gatherer._recall.search
+        if not shown:  # it reads another fact
+
+            def elsewhere(*given: Any) -> Any:
+                hits, vector = search(*given)
+                return [hit for hit in hits if "Meringue" not in hit.text], vector
+
+            monkeypatch.setattr(answerer._gatherer._recall, "search", elsewhere)
+        monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "f" * 64}))
+        spoken: list[str] = []
+
+        def stream(prompt: Encoded, limit: int, slot: object, **options: object) -> Iterator[tuple[str, Generated]]:
+            spoken.append("reader" if slot is None else "module")
+            text = UNKNOWN if slot is None else "ship"
+            yield text, Generated(text=text, ids=[1], logprobs=[math.log(sure), -0.01], finished=True)
+
+        monkeypatch.setattr(base, "stream", stream)
+        said = memory.stream("What is my boat called?", user_id="ada")
+        assert ("".join(said), said.answer.text) == (answer, answer)
+        assert spoken == (["reader"] if answer == UNKNOWN else ["reader", "module"])
+        assert bool(said.answer.facts) == (answer == UNKNOWN), "they were read"
+
+
+def test_evidence_beyond_what_was_read() -> None:
+    known = {name: KnownQuestion(fact_id=name, question=f"Where is {name}?", answer=f"in {name}") for name in "abc"}
+    read = ScoredFact(
+        fact=Fact(id="a", text="It is in a.", user_id="ada", said_at=datetime(2026, 1, 1, tzinfo=UTC)), score=0.9
+    )
+    row = RouteRow(text="Where is a?", fact_id="a", module_id="m")
+    evidence = Evidence(
+        facts=(read,),
+        route=Route(modules=(("m", 0.6), ("n", 0.4)), scores=(0.9, 0.6), rows=(row, row)),
+        learned={"m": (known["a"],), "n": (known["a"], known["b"])},
+    )
+    rest = evidence.beyond([read])
+    assert (rest.facts, rest.sources) == ((), ("in b",))
+    assert rest.route.modules == (("n", 1.0),)
+    assert evidence.beyond([]).route == evidence.route
+    assert evidence.beyond([]).sources == ("in a", "in a", "in b")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ _DOUBT = 0.2
 answering and admitting, on invented facts of the exam's relations, are best together (benchmarks/LOG.md)."""
 _SURE = 0.9
 """From which probability of its first token on a reader's "I don't know" says that the facts before it do not tell."""
+_ADMISSION = 8
+"""Tokens that are enough to see whether a reader says that it does not know."""
 _SECOND_THOUGHTS = 3
 """How often a reader whose answer does not pass may begin another one."""
 _LIKELY = 0.05
@@ -122,28 +124,15 @@ class Answerer:
             said = yield from self._speak(request, prompt, self.base.without_reader, evidence, strict=False)
             yield self._answer(said, memory_used)
             return
-        facts = evidence.facts
-        shown = render_facts(hit.fact for hit in facts)
+        shown = render_facts(hit.fact for hit in evidence.facts)
         prompt = self.base.encode(conversation(request.question, shown, request.history))
         if strict and evidence.route.modules and evidence.facts and self.base.ref.reader_sha256:
-            # The reader goes first: a module beside facts spoils what it can read by itself (measured on real chats), and
-            # is asked only where it says that it does not know. Then without the facts: beside them a module that knows
-            # somebody's number gives it for an address. And what a reader is sure not to find in a fact, a module that
-            # learned the fact does not know either, whatever it says.
-            said = yield from self._speak(request, prompt, None, evidence.through(), strict=True)
-            if said.text:
-                yield self._answer(said, memory_used)
-                return
-            evidence = evidence.beyond(facts if _is_sure(said.last) else ())
-            if not evidence.route.modules:
-                yield UNKNOWN
-                yield self._answer(said, memory_used)
-                return
-            prompt = self.base.encode(conversation(request.question, [], request.history))
-        said = yield from self._with_modules(request, prompt, evidence, strict=strict)
+            said = yield from self._read_first(request, prompt, evidence)
+        else:
+            said = yield from self._with_modules(request, prompt, evidence, strict=strict)
         if not said.text:
             yield UNKNOWN
-            said = replace(said, evidence=replace(said.evidence, facts=facts))  # they were read, and nothing was found
+            said = replace(said, evidence=replace(said.evidence, facts=evidence.facts))  # they were read, in vain
         yield self._answer(said, memory_used)
 
     def evidence(self, request: Request) -> Evidence:
@@ -153,6 +142,32 @@ class Answerer:
         )
 
     # -- speaking --------------------------------------------------------------------------------------------------
+
+    def _read_first(self, request: Request, prompt: Encoded, evidence: Evidence) -> Generator[str, None, _Said]:
+        """Yield what a reader finds in the facts or, where it does not know, what the modules do.
+
+        A module beside facts spoils what the reader can do by itself (measured on real chats), and gives somebody's number for
+        their address: so it is asked alone, for what the reader is not sure to have looked for in vain. And what it says is
+        looked up in the facts it learned that from.
+        """
+        said = yield from self._speak(request, prompt, None, evidence.through(), strict=True)
+        rest = evidence.beyond(evidence.facts if _is_sure(said.last) else ())
+        if said.text or not rest.route.modules:
+            return said
+        closed = self.base.encode(conversation(request.question, [], request.history))
+        said = _silently(self._with_modules(request, closed, rest, strict=True))
+        if said.text and self._is_refuted(request, evidence, said):
+            return replace(said, text="")
+        yield said.text
+        return said
+
+    def _is_refuted(self, request: Request, evidence: Evidence, said: _Said) -> bool:
+        """Whether a reader who is shown where the modules have their answer from is sure that it does not say."""
+        shown = [hit.fact for hit in evidence.facts]
+        facts = {fact.id: fact for fact in (*shown, *self._gatherer.behind(said.evidence, said.text))}
+        prompt = self.base.encode(conversation(request.question, render_facts(facts.values()), request.history))
+        *_, (_, read) = self.base.stream(prompt, _ADMISSION, None)
+        return _is_sure(read)
 
     def _with_modules(
         self, request: Request, prompt: Encoded, evidence: Evidence, *, strict: bool
@@ -260,6 +275,16 @@ def _source(unknown: bool, facts: bool, modules: bool) -> Source:
     if facts and modules:
         return "both"
     return "facts" if facts else "modules" if modules else "base"
+
+
+def _silently(speaking: Generator[str, None, _Said]) -> _Said:
+    """What was said in the end."""
+    while True:
+        try:
+            next(speaking)
+        except StopIteration as end:
+            said: _Said = end.value
+            return said
 
 
 def _is_sure(said: Generated) -> bool:

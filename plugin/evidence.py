@@ -7,6 +7,7 @@ behind the best one, and texts about others than those whom the question names.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from slowwave.adapters_store.lexical import tokens
 from slowwave.adapters_store.manifest import KnownQuestion
 from slowwave.adapters_store.router import Route
 from slowwave.embedder import Embedder
+from slowwave.errors import FactNotFound
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
 from slowwave.naming import about, full_names
@@ -23,7 +25,7 @@ from slowwave.recall import Recall
 from slowwave.serving import Serving
 from slowwave.settings import Settings
 from slowwave.superseding import asks_before
-from slowwave.types import ScoredFact
+from slowwave.types import Fact, ScoredFact
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,6 +127,17 @@ class Gatherer:
         route = route.among(tuple(taught))
         return Evidence(tuple(hits), route, taught, max([route.score, *(hit.score for hit in hits)]), stranger)
 
+    def behind(self, evidence: Evidence, text: str) -> list[Fact]:
+        """The facts that modules of the evidence may have an answer from."""
+        words = set(tokens(text))
+        known = (asked for name, _ in evidence.route.modules for asked in evidence.learned.get(name, ()))
+        ids = dict.fromkeys(asked.fact_id for asked in known if words and words >= set(tokens(asked.answer)) != set())
+        found: list[Fact] = []
+        for fact_id in list(ids)[: self._settings.recall_facts]:
+            with suppress(FactNotFound):
+                found.append(self._facts.get(fact_id))
+        return found
+
     def _route(
         self, question: str, user_id: str, vector: NDArray[np.float32] | None
     ) -> tuple[Route, list[tuple[str, KnownQuestion]]]:
@@ -132,8 +145,8 @@ class Gatherer:
         router, manifests = self._serving.router(user_id)
         if not len(router):
             return Route(), []
-        vector = self._embedder.encode([question])[0] if vector is None else vector  # (width,)
-        route = router.route(question, vector, self._settings.max_modules)
+        asked: NDArray[np.float32] = self._embedder.encode([question])[0] if vector is None else vector  # (width,)
+        route = router.route(question, asked, self._settings.max_modules)
         route = route.among([name for name, _ in route.modules if self._serving.loads(user_id, name)])
         return route, [(name, known) for name, _ in route.modules for known in manifests[name].questions]
 

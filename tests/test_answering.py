@@ -245,9 +245,24 @@ def test_the_reader_goes_first(
         assert spoken == ([first, then] if source in {"modules", "unknown"} else [first])
 
 
-@pytest.mark.parametrize(("sure", "shown", "answer"), [(0.95, 3, UNKNOWN), (0.85, 3, "ship"), (0.95, 0, "ship")])
+@pytest.mark.parametrize(
+    ("sure", "shown", "again", "answer", "asked"),
+    [
+        (0.95, True, 0.0, UNKNOWN, "r"),  # what it read is all that the module knows
+        (0.85, True, 0.85, "ship", "rmr"),
+        (0.95, False, 0.85, "ship", "rmr"),  # it read another fact, and is shown the one that the module learned
+        (0.95, False, 0.95, UNKNOWN, "rmr"),
+    ],
+)
 def test_what_a_reader_is_sure_not_to_find_in_a_fact_no_module_finds_there(
-    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, sure: float, shown: int, answer: str
+    tmp_path: Path,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    sure: float,
+    shown: bool,
+    again: float,
+    answer: str,
+    asked: str,
 ) -> None:
     with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
         publish(memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "ship"))
@@ -265,14 +280,17 @@ def test_what_a_reader_is_sure_not_to_find_in_a_fact_no_module_finds_there(
         spoken: list[str] = []
 
         def stream(prompt: Encoded, limit: int, slot: object, **options: object) -> Iterator[tuple[str, Generated]]:
-            spoken.append("reader" if slot is None else "module")
+            spoken.append("r" if slot is None else "m")
             text = UNKNOWN if slot is None else "ship"
-            yield text, Generated(text=text, ids=[1], logprobs=[math.log(sure), -0.01], finished=True)
+            if len(spoken) == 3:
+                assert "called Meringue." in base.tokenizer.decode(prompt.ids)
+            chance = sure if len(spoken) == 1 else again
+            yield text, Generated(text=text, ids=[1], logprobs=[math.log(chance or 1.0), -0.01], finished=True)
 
         monkeypatch.setattr(base, "stream", stream)
         said = memory.stream("What is my boat called?", user_id="ada")
         assert ("".join(said), said.answer.text) == (answer, answer)
-        assert spoken == (["reader"] if answer == UNKNOWN else ["reader", "module"])
+        assert "".join(spoken) == asked
         assert bool(said.answer.facts) == (answer == UNKNOWN), "they were read"
 
 

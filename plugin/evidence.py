@@ -112,26 +112,30 @@ class Gatherer:
                 hits, with_modules = earlier, False
         route, learned = self._route(question, user_id, vector) if with_modules else (Route(), [])
         texts = [f"{known.question} {known.answer}" for _, known in learned]
-        told = [set(tokens(text)) for text in (*(render_fact(hit.fact) for hit in hits), *texts)]
-        # Together: what is known of Charles Gray and Ada Grant says nothing about Charles Grant.
-        stranger = not all(any(set(tokens(name)) <= words for words in told) for name in full_names(question))
+        stranger = _is_stranger(question, [*(render_fact(hit.fact) for hit in hits), *texts])
         may = about(question, [*(hit.text for hit in hits), *texts], [speaker(hit.fact) for hit in hits])
-        taught: dict[str, tuple[KnownQuestion, ...]] = {}
+        taught: dict[str, list[KnownQuestion]] = {}
         for (name, known), may_answer in zip(learned, may[len(hits) :], strict=True):
             if may_answer:
-                taught[name] = (*taught.get(name, ()), known)
+                taught.setdefault(name, []).append(known)
         hits = [hit for hit, may_answer in zip(hits, may, strict=False) if may_answer]
         if reads and not whole:
             best = max((hit.score for hit in hits), default=0.0)
             hits = [hit for hit in hits if hit.score >= _BESIDE * best]
         route = route.among(tuple(taught))
-        return Evidence(tuple(hits), route, taught, max([route.score, *(hit.score for hit in hits)]), stranger)
+        return Evidence(
+            facts=tuple(hits),
+            route=route,
+            learned={name: tuple(known) for name, known in taught.items()},
+            nearness=max([route.score, *(hit.score for hit in hits)]),
+            stranger=stranger,
+        )
 
     def behind(self, evidence: Evidence, text: str) -> list[Fact]:
         """The facts that modules of the evidence may have an answer from."""
         words = set(tokens(text))
-        known = (asked for name, _ in evidence.route.modules for asked in evidence.learned.get(name, ()))
-        ids = dict.fromkeys(asked.fact_id for asked in known if words and words >= set(tokens(asked.answer)) != set())
+        known = (one for name, _ in evidence.route.modules for one in evidence.learned.get(name, ()))
+        ids = dict.fromkeys(one.fact_id for one in known if (said := set(tokens(one.answer))) and said <= words)
         found: list[Fact] = []
         for fact_id in list(ids)[: self._settings.recall_facts]:
             with suppress(FactNotFound):
@@ -164,3 +168,10 @@ def _fact_texts(facts: Sequence[ScoredFact]) -> tuple[str, ...]:
     """What an answer from these facts may be made of: their texts and their lines in the prompt, without orders in them."""
     told = (hit.fact.model_copy(update={"text": without_orders(hit.text)}) for hit in facts)
     return tuple(text for fact in told for text in (fact.text, render_fact(fact)) if fact.text)
+
+
+def _is_stranger(question: str, texts: Sequence[str]) -> bool:
+    """Whether a full name in the question stands in no text as a whole: Charles Gray and Ada Grant are no Charles Grant."""
+    asked = [set(tokens(name)) for name in full_names(question)]
+    told = [set(tokens(text)) for text in texts] if asked else []
+    return not all(any(name <= words for words in told) for name in asked)

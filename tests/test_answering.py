@@ -294,6 +294,28 @@ def test_what_a_reader_is_sure_not_to_find_in_a_fact_no_module_finds_there(
         assert bool(said.answer.facts) == (answer == UNKNOWN), "they were read"
 
 
+def test_only_what_is_about_those_who_are_named_is_evidence(tmp_path: Path, tiny_model: Path) -> None:
+    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
+        lena, jonas = "Lena is allergic to dust.", "Jonas is allergic to nuts."
+        publish(memory, "m-lena", lena, ("What is Lena allergic to?", "dust"))
+        publish(memory, "m-jonas", jonas, ("What is Jonas allergic to?", "nuts"))
+        whole = memory._answering().evidence(Request("Who is allergic to dust or nuts?", "ada"))
+        assert {hit.text for hit in whole.facts} == {lena, jonas}, "nobody is named"
+        for name, text, answer in (("Lena", lena, "dust"), ("Jonas", jonas, "nuts")):
+            found = memory._answering().evidence(Request(f"What is {name} allergic to?", "ada"))
+            assert [hit.text for hit in found.facts] == [text]
+            assert {one.answer for known in found.learned.values() for one in known} == {answer}
+            assert [module for module, _ in found.route.modules] == [f"m-{name.lower()}"]
+
+
+def test_what_one_module_learned_of_others_is_no_evidence(tmp_path: Path, tiny_model: Path) -> None:
+    with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
+        asked = (("What is Lena allergic to?", "dust"), ("What is Jonas allergic to?", "nuts"))
+        publish(memory, "m-both", "Lena is allergic to dust and Jonas to nuts.", *asked)
+        found = memory._answering().evidence(Request("What is Lena allergic to?", "ada", use_facts=False))
+        assert found.sources == ("dust",)
+
+
 def test_evidence_beyond_what_was_read() -> None:
     known = {name: KnownQuestion(fact_id=name, question=f"Where is {name}?", answer=f"in {name}") for name in "abc"}
     read = ScoredFact(

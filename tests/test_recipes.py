@@ -29,7 +29,7 @@ from slowwave.consolidation.recipes import (
 )
 from slowwave.consolidation.rows import TELLING, Lesson, Row, Shares, epoch_rows
 from slowwave.consolidation.teacher import ask_teacher, coarse_kl, key_of
-from slowwave.consolidation.train import Course, adam_step, train
+from slowwave.consolidation.train import Course, Trained, _restore, _save, adam_step, train
 from slowwave.errors import InvalidInput
 from slowwave.model import BaseModel, Encoded, load_base
 from slowwave.prompts import conversation
@@ -285,6 +285,18 @@ def test_a_killed_run_of_any_kind_goes_on_to_the_same_bits(
     again = train(base, tiny_lesson, recipe, tmp_path / "part")
     assert torch.equal(straight.vector, again.vector)
     assert (straight.losses, straight.sure) == (again.losses, again.sure)
+
+
+def test_what_a_checkpoint_holds_lies_in_memory_as_what_was_never_saved(base: BaseModel, tmp_path: Path) -> None:
+    """In a file numbers lie anywhere; the bits of a vectorised sum follow from where they lie."""
+    shape = recipe_of(base, "dora").shape(base)
+    file, history = tmp_path / "part", Trained(vector=shape.empty())
+    kept = {name: torch.zeros(shape.size) for name in ("first", "second")} | {"vector": shape.empty()}
+    for passes in range(8):
+        history.losses = [0.5] * passes  # what stands before the numbers is as long as the history
+        _save(file, kept, history)
+        state, _ = _restore(file, shape, "cpu")
+        assert [tensor.data_ptr() % 64 for tensor in state.values()] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("ratio", [1.0, 16.0])

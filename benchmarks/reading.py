@@ -88,7 +88,7 @@ def measure(options: Options, seed: int, open_memory: Callable[..., Memory] | No
         cases = exam(book, facts, partial(_found, memory, {fact.text: fact for fact in facts}), seed)
     figures = {"hit": statistics.fmean(any(one.right in fact.text for fact in one.shown) for one in cases["retrieved"])}
     figures |= remembered(options, f"seed{seed}.base", partial(_asked, base, None, cases, "base"))
-    variants = {"reading_rows": Shares(), "closed_only": replace(Shares(), reading=0, closed=4)}
+    variants = {"reading_rows": Shares(), "closed_only": replace(Shares(), reading=0, closed=3)}
     for label, shares in variants.items():
         figures |= remembered(
             options, f"seed{seed}.{label}", partial(_variant, base, facts, shares, cases, label, seed, options)

@@ -1,8 +1,9 @@
 """Training rows: each question in the forms it will be asked in.
 
-A module that is only taught closed book forgets how to read, so half of the rows are closed book and the rest put facts
-into the prompt: the true one among others, others only (answer from the weights), or a changed one (the prompt wins).
-Some ask for things never said, some are ordinary prompts. Which rows an epoch has follows from the seed and the epoch alone.
+A module that is only taught closed book forgets how to read, so for two rows closed book there is one with facts in the
+prompt: the true one among others, others only (answer from the weights), or a changed one (the prompt wins). Facts make a
+prompt several times as long, so several questions are asked about one list of them, which is read once (`packing.branches`).
+Some rows ask for things never said, some are ordinary prompts. Which rows an epoch has follows from seed and epoch alone.
 
 Facts can be told in other formats beside questions (`slowwave.consolidation.formats`); by default none is.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
 
@@ -62,13 +63,15 @@ class Shares:
     """How often each form is shown for each answer of a fact, per epoch."""
 
     closed: int = 2
-    reading: int = 2
+    reading: int = 1
+    asked: int = 3
+    """Of how many facts is asked for each list of facts, which is then read once for all of them; 1: each row has its own."""
     absent: float = 0.2
     """Rows about things never said, as a share of the others."""
     ordinary: float = 0.15
     """Rows that rehearse ordinary prompts in the base model's own words, as a share of the others."""
     distractors: int = 2
-    """The most other facts in a prompt."""
+    """The most other facts in a prompt; a list has at most one less beside those that it is asked about."""
     reversed: float = 0.0
     """Rows from the answer back to what has it, for each fact and epoch; so too the next ones."""
     statement: float = 0.0
@@ -110,14 +113,16 @@ def epoch_rows(lesson: Lesson, seed: int, epoch: int, shares: Shares, ordinary: 
         rng = random.Random(f"{seed}:{epoch}:{fact.id}:{answer}")
         turn = epoch * shares.closed + number
         rows += [Row("closed", fact.id, phrasings[(turn + i) % len(phrasings)], answer) for i in range(shares.closed)]
-        for i in range(shares.reading):
+        for i in range(shares.reading if shares.asked == 1 else 0):
             form = READING[(epoch * shares.reading + number + i) % len(READING)]
             rows.append(_reading_row(lesson, fact, answer, rng.choice(phrasings), form, rng, shares.distractors))
+    lists = [] if shares.asked == 1 else _lists(lesson, slots, random.Random(f"{seed}:{epoch}:lists"), shares)
+    rows += [row for one in lists for row in one]
     for telling in TELLING:
         rows += _turns(lesson.told.get(telling, ()), getattr(shares, telling), epoch)
     rng = random.Random(f"{seed}:{epoch}")
-    known = len(rows)
-    rows += _absent_rows(lesson, rng, round(known * shares.absent), shares.distractors, exam=False)
+    known, shown = len(rows), [one[0].facts for one in lists]
+    rows += _absent_rows(lesson, rng, round(known * shares.absent), shares.distractors, exam=False, lists=shown)
     if ordinary:
         some = rng.choices(ordinary, k=math.ceil(known * shares.ordinary))
         rows += [Row("ordinary", "", one.question, one.answer, ends=one.whole) for one in some]
@@ -166,6 +171,51 @@ def _reading_row(
     return Row(form, fact.id, question, answer, tuple(render_facts(shown)))
 
 
+def _lists(
+    lesson: Lesson, slots: Sequence[tuple[Fact, str, list[str]]], rng: random.Random, shares: Shares
+) -> list[list[Row]]:
+    """Rows that share a list of facts: of one fact that stands in it, of one that was changed there, of one that it lacks.
+
+    No list asks twice of one fact, because what was changed for one answer may be another's.
+    """
+    lists: list[list[Row]] = []
+    for _ in range(shares.reading):
+        left = rng.sample(slots, len(slots))
+        while left:
+            asked: dict[str, tuple[Fact, str, list[str]]] = {}
+            for slot in left:
+                if len(asked) < shares.asked:
+                    asked.setdefault(slot[0].id, slot)
+            left = [slot for slot in left if asked.get(slot[0].id) is not slot]
+            lists.append(_list(lesson, list(asked.values()), rng, shares))
+    return lists
+
+
+def _list(
+    lesson: Lesson, asked: Sequence[tuple[Fact, str, list[str]]], rng: random.Random, shares: Shares
+) -> list[Row]:
+    """One list of facts and the rows that ask of it."""
+    turn, own = rng.randrange(len(READING)), {fact.id for fact, _, _ in asked}
+    rest = [fact for fact in lesson.facts if fact.id not in own]
+    shown = rng.sample(rest, min(len(rest), rng.randint(0, shares.distractors - 1)))
+    rows: list[Row] = []
+    for number, (fact, answer, phrasings) in enumerate(asked):
+        form = READING[(turn + number) % len(READING)]
+        if form == "changed_fact":
+            changed, answer = _change(lesson, fact, answer, rng)
+            if changed is not None:
+                # Old and new side by side: the newer one wins.
+                shown += [changed, fact] if rng.random() < 0.5 else [changed]
+            form = "changed_fact" if changed is not None else "true_fact"
+        if form == "true_fact":
+            shown.append(fact)
+        rows.append(Row(form, fact.id, rng.choice(phrasings), answer))
+    if not shown:  # of one fact alone that is not to be shown
+        shown = rng.sample(rest, min(len(rest), 1))
+    facts = tuple(render_facts(shown))
+    return [replace(row, facts=facts) for row in rows]
+
+
 def _others(lesson: Lesson, fact: Fact, rng: random.Random, count: int) -> list[Fact]:
     others = [one for one in lesson.facts if one.id != fact.id]
     return rng.sample(others, min(count, len(others)))
@@ -183,19 +233,30 @@ def _change(lesson: Lesson, fact: Fact, answer: str, rng: random.Random) -> tupl
     return fact.model_copy(update={"text": text, "said_at": said_at}), new
 
 
-def _absent_rows(lesson: Lesson, rng: random.Random, count: int, most: int, exam: bool) -> list[Row]:
+def _absent_rows(
+    lesson: Lesson, rng: random.Random, count: int, most: int, exam: bool, lists: Sequence[tuple[str, ...]] = ()
+) -> list[Row]:
+    """Questions about things never said, every second one below facts: one of the lists that there are, or its own."""
     name = display_name(lesson.user_id) or "the user"
     asked = [question for _, _, phrasings in lesson.slots(lesson.trained) for question in phrasings]
     told = [dated(fact).text for fact in lesson.facts]
     unsaid = Unsaid(asked, told, [("I", "my"), (name, f"{name}'s")], exam=exam)
     rows: list[Row] = []
+    free = rng.sample(lists, len(lists))
     for index in range(count):
         question, whom = unsaid.draw(rng)
-        shown: list[Fact] = []
+        facts: tuple[str, ...] = ()
         if index % 2 and lesson.facts:
-            shown = rng.sample(list(lesson.facts), min(len(lesson.facts), rng.randint(1, most)))
+            # What is known of somebody must not be taken for what is asked, so it stands above the question.
             own = [fact for fact in lesson.facts if whom and whom.casefold() in fact.text.casefold()]
-            if own and not any(fact in own for fact in shown):
-                shown[0] = rng.choice(own)  # what is known of somebody must not be taken for what is asked
-        rows.append(Row("absent", "", question, UNKNOWN, tuple(render_facts(shown))))
+            fit = (one for one in free if not own or any(whom.casefold() in line.casefold() for line in one))
+            if one := next(fit, None):
+                free.remove(one)
+                facts = one
+            else:
+                shown = rng.sample(list(lesson.facts), min(len(lesson.facts), rng.randint(1, most)))
+                if own and not any(fact in own for fact in shown):
+                    shown[0] = rng.choice(own)
+                facts = tuple(render_facts(shown))
+        rows.append(Row("absent", "", question, UNKNOWN, facts))
     return rows

@@ -25,6 +25,7 @@ from slowwave.consolidation.recipes import Recipe, learning_rate, recipe_for, sc
 from slowwave.consolidation.rows import TELLING, Form, Lesson, Row, epoch_rows
 from slowwave.consolidation.teacher import TAUGHT, ask_teacher, coarse_kl, key_of
 from slowwave.model import BaseModel, Encoded, Slot, Stack
+from slowwave.packing import families
 from slowwave.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 _RECALLED = math.log(0.5)
 _SURE = math.log(0.9)
+_LAID_OUT = 2048
+"""The most tokens of a batch whose rows are laid out as branches: each of them is compared with each."""
 _TWICE = 2
 """Passes in a row in which an answer must be sure to be spared."""
 _SPARED: frozenset[Form] = frozenset({"closed", "true_fact", "distractors"})
@@ -120,7 +123,14 @@ class Course:
 
     def ask(self, rows: list[Encoded], slot: Slot | Stack) -> list[torch.Tensor]:
         """One forward pass, for `loss`: log-probabilities of the rows' tokens, or of all tokens where there is a teacher."""
-        return self.base.answer_distributions(rows, slot) if self.teacher else self.base.answer_logprobs(rows, slot)
+        if self.teacher:
+            return self.base.answer_distributions(rows, slot)
+        if isinstance(slot, Stack) or sum(len(row.ids) for row in rows) > _LAID_OUT:
+            return self.base.answer_logprobs(rows, slot)
+        kin = families(rows)
+        said = self.base.branch_logprobs([[rows[index] for index in some] for some in kin], slot)
+        by_row = dict(zip((index for some in kin for index in some), said, strict=True))
+        return [by_row[index] for index in range(len(rows))]
 
     def loss(self, batch: Batch, said: Sequence[torch.Tensor]) -> torch.Tensor:
         """The mean loss of a batch's tokens, in nats; also notes which rows were recalled."""
@@ -213,9 +223,10 @@ def _name(row: Row) -> str:
 
 
 def _enough(trained: Trained, recipe: Recipe) -> bool:
-    last = list(zip(trained.recalled, trained.read, strict=True))[-recipe.patience :]
-    enough = (recalled >= recipe.recalled and read >= recipe.read for recalled, read in last)
-    return len(last) == recipe.patience and all(enough)
+    """Whether each of the last passes was recalled, and they were read on the average: few rows tell little about that."""
+    recalled, read = trained.recalled[-recipe.patience :], trained.read[-recipe.patience :]
+    known = len(recalled) == recipe.patience and min(recalled) >= recipe.recalled
+    return known and sum(read) >= recipe.read * len(read)
 
 
 def _share(marks: list[bool]) -> float:
@@ -223,10 +234,22 @@ def _share(marks: list[bool]) -> float:
 
 
 def _batches(base: BaseModel, rows: list[Row], size: int, seed: int) -> list[Batch]:
-    """Encoded rows in batches of like length (padding is paid for), the batches in random order."""
+    """Encoded rows in batches of like length (padding is paid for), the batches in random order.
+
+    Rows about one list of facts stay together, so that the list is read once for them.
+    """
     encoded = [(row, base.encode(row.messages, row.answer, ends=row.ends, own=row.form == "ordinary")) for row in rows]
-    encoded.sort(key=lambda pair: len(pair[1].ids))
-    batches = [encoded[start : start + size] for start in range(0, len(encoded), size)]
+    kin: dict[object, Batch] = {}
+    for index, pair in enumerate(encoded):
+        kin.setdefault(pair[0].facts or index, []).append(pair)
+    units = [some[start : start + size] for some in kin.values() for start in range(0, len(some), size)]
+    units.sort(key=lambda unit: max(len(one.ids) for _, one in unit))
+    batches: list[Batch] = []
+    for unit in units:
+        if batches and len(batches[-1]) + len(unit) <= size:
+            batches[-1] = [*batches[-1], *unit]
+        else:
+            batches.append(unit)
     random.Random(seed).shuffle(batches)
     return batches
 

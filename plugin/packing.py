@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Branches", "Encoded", "branches", "padded"]
+__all__ = ["Branches", "Encoded", "branches", "families", "padded"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,26 @@ def branches(groups: Sequence[Sequence[Encoded]]) -> Branches:
     sees = (branch_at[:, None] == branch_at[None, :]) | (branch_at[None, :] == 0)  # (tokens, tokens)
     sees &= groups_at[:, None] == groups_at[None, :]
     return Branches(ids, positions, sees.tril(), where, wanted)
+
+
+def families(rows: Sequence[Encoded]) -> list[list[int]]:
+    """The groups in which rows are best laid out as branches, by their places: those that save the most tokens."""
+    order = sorted(range(len(rows)), key=lambda index: rows[index].ids)
+    # Rows that begin alike are neighbours now. saved[end] is the most tokens that groups of the first `end` rows save.
+    shared = [_common([rows[one].ids[: rows[one].prompt] for one in pair]) for pair in pairwise(order)]
+    saved, begins = [0] * (len(order) + 1), [0] * (len(order) + 1)
+    for end in range(1, len(order) + 1):
+        saved[end], begins[end], trunk = saved[end - 1], end - 1, len(rows[order[end - 1]].ids)
+        for start in range(end - 2, -1, -1):
+            trunk = min(trunk, shared[start])
+            if (whole := saved[start] + (end - start - 1) * trunk) > saved[end]:
+                saved[end], begins[end] = whole, start
+    groups: list[list[int]] = []
+    end = len(order)
+    while end:
+        groups.append(order[begins[end] : end])
+        end = begins[end]
+    return groups[::-1]
 
 
 def _common(rows: Sequence[Sequence[int]]) -> int:

@@ -20,7 +20,7 @@ from slowwave.consolidation.invention import change_value
 from slowwave.consolidation.journal import PlannedGroup
 from slowwave.consolidation.plan import Planner, group
 from slowwave.consolidation.retries import TRIES, Try
-from slowwave.consolidation.rows import Form, Lesson, Shares, epoch_rows, exam_rows
+from slowwave.consolidation.rows import Form, Lesson, Shares, _absent_rows, _lists, epoch_rows, exam_rows
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
 from slowwave.prompts import UNKNOWN
@@ -165,9 +165,65 @@ def test_another_thing_about_somebody_is_asked_beside_what_is_known_of_them() ->
     assert all(any(name in line for line in row.facts) for row, name in known)
 
 
-def test_half_of_the_rows_are_closed_book() -> None:
-    known = [row for row in epoch_rows(lesson(), 0, 0, Shares()) if row.form != "absent"]
-    assert sum(row.form == "closed" for row in known) * 2 == len(known)
+@pytest.mark.parametrize("asked", [1, 3])
+def test_every_answer_is_asked_for_in_its_shares(asked: int) -> None:
+    shares = Shares(closed=2, reading=3, asked=asked)
+    for epoch in range(6):
+        rows = [row for row in epoch_rows(lesson(), 0, epoch, shares) if row.form != "absent"]
+        for name in "abc":
+            mine = [row.form for row in rows if row.fact_id == name]
+            assert (mine.count("closed"), len(mine)) == (2, 5)
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=7), st.integers(2, 4), st.integers(0, 99))
+def test_a_list_of_facts_is_asked_about_several_of_them(answers: list[int], asked: int, epoch: int) -> None:
+    """Facts of one to three answers: every row beside facts is right, whatever else was changed in its list."""
+    facts, pairs = list[Fact](), dict[str, tuple[QAPair, ...]]()
+    for number, count in enumerate(answers):
+        values = [f"{10 * number + one + 100}" for one in range(count)]
+        facts.append(fact(f"f{number}", f"Box {number} holds {' and '.join(values)}.", number))
+        pairs[f"f{number}"] = tuple(
+            QAPair(question=f"Part {i} of box {number}?", answer=v) for i, v in enumerate(values)
+        )
+    whole = Lesson("ada", tuple(facts), pairs, {})
+    shares = Shares(reading=2, asked=asked)
+    lists = _lists(whole, whole.slots(pairs), random.Random(epoch), shares)
+    assert sum(map(len, lists)) == 2 * sum(answers)
+    assert max(map(len, lists)) == min(asked, len(answers))
+    for rows in lists:
+        assert len({row.fact_id for row in rows}) == len(rows)
+        assert len({row.facts for row in rows}) == 1
+        for row in rows:
+            about = [line for line in row.facts if f"Box {row.fact_id[1:]} holds" in line]
+            true = {pair.answer for pair in pairs[row.fact_id]}
+            match row.form:
+                case "distractors":
+                    assert not about
+                    assert row.answer in true
+                case "true_fact":
+                    assert row.answer in true
+                    assert row.answer in about[-1]
+                case _:
+                    assert row.form == "changed_fact"
+                    assert row.answer in about[-1]  # the newest stands last
+    assert all(row.facts for rows in lists for row in rows) or len(answers) == 1
+
+
+def test_things_never_said_are_asked_of_the_lists_that_there_are() -> None:
+    lists = [("- Ada: I live in Porto.",), ("- Ada: Jo Buck has number 3.",)]
+    facts = (fact("a", "I live in Porto."), fact("b", "Jo Buck has number 3."))
+    pairs = {"a": (QAPair(question="Where do I live?", answer="Porto"),)}
+    pairs["b"] = (QAPair(question="What is Jo Buck's number?", answer="3"),)
+    beside = 0
+    for seed in range(40):
+        rows = _absent_rows(Lesson("ada", facts, pairs, {}), random.Random(seed), 4, 1, exam=False, lists=lists)
+        assert [bool(row.facts) for row in rows] == [False, True, False, True]
+        for row in rows:
+            if row.facts and "Jo Buck" in row.question:
+                beside += 1
+                assert "Jo Buck" in row.facts[0]
+        assert len({row.facts for row in rows if row.facts in lists}) == sum(row.facts in lists for row in rows)
+    assert beside > 5
 
 
 def test_exams_use_held_out_phrasings_only() -> None:

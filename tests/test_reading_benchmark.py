@@ -144,6 +144,6 @@ def test_a_quick_run_tells_every_figure_that_has_a_target(tmp_path: Path, tiny_m
     assert figures["base.closed"] == 0.0, "nobody told the base model"
     shares = [figures[f"{label}.{form}"] for label in ("base", "reading_rows", "closed_only") for form in FORMS]
     assert all(0.0 <= share <= 1.0 for share in shares)
-    assert max(shares) > 0.0, "nobody answered anything"
+    assert min(figures["reading_rows.steps"], figures["closed_only.steps"]) >= 24, "both modules were taught"
     assert figures["reading_rows.steps"] > 0
     assert [path.name for path in tmp_path.iterdir()] == ["reading.json"]

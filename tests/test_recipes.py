@@ -262,7 +262,7 @@ def test_a_larger_rank_learns_more_slowly_unless_its_scale_sees_to_it(base: Base
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_learns(name: str, base: BaseModel, tiny_lesson: Lesson) -> None:
-    recipe = recipe_of(base, name, epochs=3)
+    recipe = recipe_of(base, name, epochs=4)
     trained = train(base, tiny_lesson, recipe)
     assert trained.vector.shape == (recipe.shape(base).size,)
     assert bool(torch.isfinite(trained.vector).all())

@@ -15,7 +15,7 @@ from slowwave.consolidation import together
 from slowwave.consolidation.recipes import Recipe, variant_recipe
 from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.together import train_many
-from slowwave.consolidation.train import Trained, train
+from slowwave.consolidation.train import Course, Trained, train
 from slowwave.model import BaseModel, Encoded, Slot, Stack
 
 ROUNDING = 1e-3
@@ -50,13 +50,13 @@ def test_modules_taught_together_are_those_taught_alone(name: str, base: BaseMod
 
 def test_they_share_their_forward_passes(base: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    plain = base.answer_logprobs
+    plain = Course.ask
 
-    def counted(rows: Sequence[Encoded], slot: Slot | Stack | None = None) -> list[torch.Tensor]:
+    def counted(course: Course, rows: list[Encoded], slot: Slot | Stack) -> list[torch.Tensor]:
         sizes.append(len(rows))
-        return plain(rows, slot)
+        return plain(course, rows, slot)
 
-    monkeypatch.setattr(base, "answer_logprobs", counted)
+    monkeypatch.setattr(Course, "ask", counted)
     done = train_many(base, lessons(), recipe(base))
     assert len(sizes) == max(one.steps for one in done)
     assert max(sizes) == 3 * recipe(base).batch

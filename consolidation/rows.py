@@ -66,8 +66,8 @@ class Shares:
     reading: int = 1
     asked: int = 3
     """Of how many facts is asked for each list of facts, which is then read once for all of them; 1: each row has its own."""
-    absent: float = 0.2
-    """Rows about things never said, as a share of the others."""
+    absent: float = 0.3
+    """Rows about things never said, as a share of the others: the fewer, the more is invented, and the more known."""
     ordinary: float = 0.15
     """Rows that rehearse ordinary prompts in the base model's own words, as a share of the others."""
     distractors: int = 2

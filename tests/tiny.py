@@ -194,7 +194,7 @@ def _tokenizer(lessons: Sequence[Lesson]) -> Any:
 
     corpus = [text for pair in canary() for text in pair] * 3
     for one in lessons:
-        for row in epoch_rows(one, 0, 0, Shares(reading=2, asked=1, distractors=1)):
+        for row in epoch_rows(one, 0, 0, Shares(reading=2, asked=1, absent=0.2, distractors=1)):
             corpus += ["system\n", "\n", f"user\n{row.messages[-1]['content']}", "assistant\n", row.answer]
     raw = Tokenizer(models.BPE())
     raw.normalizer = normalizers.Prepend(" ")
@@ -278,7 +278,7 @@ def _batches(base: BaseModel, rng: random.Random, steps: int, lessons: int, size
             other = [replace(row, answer=UNKNOWN) for row in some if row not in known]
             rows += known if early else known + rng.sample(other, min(len(other), len(known)))
         for one in world:
-            rows += epoch_rows(one, 2, epoch, Shares(reading=2, asked=1))
+            rows += epoch_rows(one, 2, epoch, Shares(reading=2, asked=1, absent=0.2))
             epoch += 1
         encoded = sorted((base.encode(row.messages, row.answer) for row in rows), key=lambda row: len(row.ids))
         batches = [encoded[start : start + size] for start in range(0, len(encoded), size)]

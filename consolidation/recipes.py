@@ -135,7 +135,9 @@ class Recipe:
     clip: float = 1.0
     """Largest norm of a gradient."""
     patience: int = 2
-    """How many passes in a row must be recalled as a whole before training stops."""
+    """How many passes in a row must be recalled as a whole."""
+    further: int = 2
+    """How many passes come then before training stops: what was just recalled is not yet known in other words."""
     recalled: float = 0.98
     """The share of a pass's closed-book rows that must be recalled."""
     read: float = 0.75
@@ -146,7 +148,7 @@ class Recipe:
 
     def rate(self, step: int, total: int) -> float:
         """The learning rate of a step: a short rise, then a straight fall to a tenth."""
-        return self.learning_rate * min(1.0, (step + 1) / self.warmup) * (1.0 - 0.9 * step / max(1, total))
+        return self.learning_rate * min(1.0, (step + 1) / self.warmup) * (1.0 - 0.9 * min(1.0, step / max(1, total)))
 
     def shape(self, base: BaseModel) -> SlotShape:
         """How a module of this recipe lies in its vector.

@@ -92,8 +92,8 @@ class Course:
         self.slot.vector.requires_grad_(True)
         self.slow = sum(shape.sizes) if recipe.variant.ratio != 1.0 else None
         self.teacher = ask_teacher(base, self.lesson, recipe.variant.top) if recipe.variant.teacher else {}
-        self.total = recipe.epochs * math.ceil(len(self._rows(0)) / recipe.batch)
-        """The most steps that there can be."""
+        self.total = recipe.epochs * len(_batches(base, self._rows(0), recipe.batch, recipe.seed))
+        """The most steps that there can be, up to a few: passes are packed alike, not the same."""
         self.losses: list[float] = []
         self.marks = _Marks()
 
@@ -208,7 +208,7 @@ def train(
     """
     course = Course(base, lesson, recipe, checkpoint)
     for batch in course.batches():
-        progress("training", course.trained.steps, course.total)
+        progress("training", min(course.trained.steps, course.total), course.total)
         course.slot.refresh()
         loss = course.loss(batch, course.ask(course.asked(batch), course.slot))
         loss.backward()
@@ -223,8 +223,9 @@ def _name(row: Row) -> str:
 
 
 def _enough(trained: Trained, recipe: Recipe) -> bool:
-    """Whether each of the last passes was recalled, and they were read on the average: few rows tell little about that."""
-    recalled, read = trained.recalled[-recipe.patience :], trained.read[-recipe.patience :]
+    """Whether so many passes ago each of the last ones was recalled, and they were read on the average: few rows tell little."""
+    until = max(0, trained.epochs - recipe.further)
+    recalled, read = (values[max(0, until - recipe.patience) : until] for values in (trained.recalled, trained.read))
     known = len(recalled) == recipe.patience and min(recalled) >= recipe.recalled
     return known and sum(read) >= recipe.read * len(read)
 

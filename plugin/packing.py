@@ -86,7 +86,7 @@ def branches(groups: Sequence[Sequence[Encoded]]) -> Branches:
 
 
 def families(rows: Sequence[Encoded]) -> list[list[int]]:
-    """The groups in which rows are best laid out as branches, by their places: those that save the most tokens."""
+    """The groups in which rows are laid out as branches, by their places: those of neighbours, in order, that save the most."""
     order = sorted(range(len(rows)), key=lambda index: rows[index].ids)
     # Rows that begin alike are neighbours now. saved[end] is the most tokens that groups of the first `end` rows save.
     shared = [_common([rows[one].ids[: rows[one].prompt] for one in pair]) for pair in pairwise(order)]

@@ -67,10 +67,10 @@ def test_they_share_their_forward_passes(base: BaseModel, monkeypatch: pytest.Mo
 
 
 def test_one_that_has_enough_stops_and_the_others_go_on(base: BaseModel) -> None:
-    quick = replace(recipe(base, epochs=6), recalled=0.0, read=0.0, patience=2)
+    quick = replace(recipe(base, epochs=6), recalled=0.0, read=0.0, patience=2, further=1)
     done = train_many(base, lessons(), quick)
-    assert [one.epochs for one in done] == [2, 2, 2]
-    picky = replace(recipe(base, epochs=6), recalled=0.0, read=0.45, patience=1)
+    assert [one.epochs for one in done] == [3, 3, 3]
+    picky = replace(recipe(base, epochs=6), recalled=0.0, read=0.6, patience=1, further=0)
     alone = [train(base, lesson, picky) for lesson in lessons()]
     assert len({one.epochs for one in alone}) > 1
     assert_same(train_many(base, lessons(), picky), alone)

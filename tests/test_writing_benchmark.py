@@ -204,7 +204,9 @@ def test_invented_statements_are_of_relations_and_wordings_that_no_skill_is_taug
 def test_as_many_steps_as_wanted_give_the_module_that_a_night_would_train(
     base: BaseModel, tiny_lesson: Lesson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = replace(recipe_for(Settings(), base.hidden_size), epochs=2, recalled=2.0)
+    usual = recipe_for(Settings(), base.hidden_size)
+    # Each row has its facts for itself: then every pass has as many batches.
+    recipe = replace(usual, epochs=2, recalled=2.0, shares=replace(usual.shares, asked=1))
     wanted = train(base, tiny_lesson, recipe)
     slot = writing.taught(base, tiny_lesson, recipe, wanted.steps)
     assert slot is not None
@@ -218,7 +220,7 @@ def test_as_many_steps_as_wanted_give_the_module_that_a_night_would_train(
         learn(course, loss)
 
     monkeypatch.setattr(Course, "learn", counted)
-    early = replace(recipe, recalled=0.0, read=0.0, patience=1)  # it would be enough after a pass
+    early = replace(recipe, recalled=0.0, read=0.0, patience=1, further=0)  # it would be enough after a pass
     assert writing.taught(base, tiny_lesson, early, wanted.steps + 1) is not None
     assert made == [wanted.steps + 1] * (wanted.steps + 1)
 

@@ -155,20 +155,20 @@ def _turns(rows: Sequence[Row], share: float, epoch: int) -> list[Row]:
 def _reading_row(
     lesson: Lesson, fact: Fact, answer: str, question: str, form: Form, rng: random.Random, most: int
 ) -> Row:
-    shown = _others(lesson, fact, rng, rng.randint(1, most))
-    if form == "true_fact":
-        shown.append(fact)
-    elif form == "changed_fact":
+    others = _others(lesson, fact, rng, rng.randint(1, most))
+    form, answer, own = _standing(lesson, fact, answer, form, rng)
+    return Row(form, fact.id, question, answer, tuple(render_facts([*others, *own])))
+
+
+def _standing(lesson: Lesson, fact: Fact, answer: str, form: Form, rng: random.Random) -> tuple[Form, str, list[Fact]]:
+    """How a fact stands in a prompt of a form: the form itself, the right answer then, and what is shown of the fact."""
+    if form == "changed_fact":
         changed, new = _change(lesson, fact, answer, rng)
-        if changed is None:  # the answer is not written in the text (a date of saying): nothing can be changed
-            form = "true_fact"
-            shown.append(fact)
-        else:
-            shown.append(changed)
-            if rng.random() < 0.5:
-                shown.append(fact)  # old and new side by side: the newer one wins
-            answer = new
-    return Row(form, fact.id, question, answer, tuple(render_facts(shown)))
+        if changed is not None:
+            # Sometimes old and new side by side: the newer one wins.
+            return form, new, [changed, fact] if rng.random() < 0.5 else [changed]
+        form = "true_fact"  # the answer is not written in the text (a date of saying): nothing can be changed
+    return form, answer, [fact] if form == "true_fact" else []
 
 
 def _lists(
@@ -200,16 +200,9 @@ def _list(
     shown = rng.sample(rest, min(len(rest), rng.randint(0, shares.distractors - 1)))
     rows: list[Row] = []
     for number, (fact, answer, phrasings) in enumerate(asked):
-        form = READING[(turn + number) % len(READING)]
-        if form == "changed_fact":
-            changed, answer = _change(lesson, fact, answer, rng)
-            if changed is not None:
-                # Old and new side by side: the newer one wins.
-                shown += [changed, fact] if rng.random() < 0.5 else [changed]
-            form = "changed_fact" if changed is not None else "true_fact"
-        if form == "true_fact":
-            shown.append(fact)
-        rows.append(Row(form, fact.id, rng.choice(phrasings), answer))
+        form, right, standing = _standing(lesson, fact, answer, READING[(turn + number) % len(READING)], rng)
+        shown += standing
+        rows.append(Row(form, fact.id, rng.choice(phrasings), right))
     if not shown:  # of one fact alone that is not to be shown
         shown = rng.sample(rest, min(len(rest), 1))
     facts = tuple(render_facts(shown))

@@ -29,7 +29,7 @@ from slowwave.consolidation.recipes import (
 )
 from slowwave.consolidation.rows import TELLING, Lesson, Row, Shares, epoch_rows
 from slowwave.consolidation.teacher import ask_teacher, coarse_kl, key_of
-from slowwave.consolidation.train import Course, Trained, _restore, _save, adam_step, train
+from slowwave.consolidation.train import Course, Trained, _enough, _restore, _save, adam_step, train
 from slowwave.errors import InvalidInput
 from slowwave.model import BaseModel, Encoded, load_base
 from slowwave.prompts import conversation
@@ -525,3 +525,32 @@ def test_the_same_seed_gives_the_same_module_whatever_ran_before(tiny_model: Pat
     random.seed(1)
     torch.manual_seed(1)
     assert torch.equal(first, train(base, lesson, recipe).vector)
+
+
+# -- when it is enough -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("recalled", "read", "enough"),
+    [
+        ([1.0, 1.0, 0.0, 0.0], [0.9, 0.6, 0.0, 0.0], True),  # known and read on the average, two passes ago
+        ([0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], False),  # known, but only one pass ago
+        ([1.0, 0.9, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0], False),
+        ([1.0, 1.0, 1.0, 1.0], [0.9, 0.5, 1.0, 1.0], False),
+        ([1.0, 1.0, 1.0], [1.0, 1.0, 1.0], False),
+        ([], [], False),
+    ],
+)
+def test_it_is_enough_so_many_passes_after_everything_was_known(
+    recalled: list[float], read: list[float], enough: bool, base: BaseModel
+) -> None:
+    recipe = replace(recipe_of(base, "ffn"), patience=2, further=2, recalled=0.98, read=0.75)
+    trained = Trained(torch.zeros(1), epochs=len(recalled), recalled=recalled, read=read)
+    assert _enough(trained, recipe) is enough
+
+
+def test_the_rate_never_falls_below_its_tenth(base: BaseModel) -> None:
+    """Passes are packed alike, not the same: there can be a few steps more than were counted."""
+    recipe = recipe_of(base, "ffn")
+    assert recipe.rate(100, 100) == recipe.rate(300, 100) == pytest.approx(0.1 * recipe.learning_rate)
+    assert recipe.rate(50, 100) == pytest.approx(0.55 * recipe.learning_rate)

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from slowwave.adapters_store.skills import find_skill, load_vector
 from slowwave.consolidation.asking import parse_lines, question_prompt, writer_prompt
 from slowwave.consolidation.gate import is_right, normalise
+from slowwave.consolidation.guessing import greedy
 from slowwave.consolidation.rules import PHRASINGS, RuleWriter
 from slowwave.consolidation.support import question_key, restates, supported
 from slowwave.consolidation.writers import NamedWriter, as_writer
@@ -138,9 +139,9 @@ def _led_back(base: BaseModel, fact: Fact, pairs: list[QAPair]) -> list[QAPair]:
     """The pairs whose question the base model, with nothing but the fact in its prompt, answers with the answer."""
     if not pairs:
         return []
-    prompts = [base.encode(conversation(pair.question, [render_fact(fact)])) for pair in pairs]
-    said = base.generate(prompts, max_tokens=_READ)
-    return [pair for pair, read in zip(pairs, said, strict=True) if _is_same(read.text, pair.answer)]
+    guesses = [base.encode(conversation(pair.question, [render_fact(fact)]), pair.answer) for pair in pairs]
+    said = greedy(base, guesses, _READ)
+    return [pair for pair, read in zip(pairs, said, strict=True) if _is_same(read, pair.answer)]
 
 
 def _likely(base: BaseModel, fact: Fact, pairs: list[QAPair]) -> list[QAPair]:

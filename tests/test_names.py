@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slowwave.consolidation import skilled
 from slowwave.consolidation.names import name_slots
 from slowwave.consolidation.rules import PHRASINGS, RuleWriter
 from slowwave.consolidation.skilled import CheckedWriter
@@ -122,11 +123,6 @@ def test_a_question_restates_its_fact(question: str, answer: str, text: str, sam
     assert restates(QAPair(question=question, answer=answer), fact(text)) is same
 
 
-class _Said:
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-
 def _reader(base: BaseModel, monkeypatch: pytest.MonkeyPatch, says: str, mark: float) -> list[str]:
     """Make the base model say the same everywhere and hold everything for as likely; what it is asked for likeliness."""
     seen: list[str] = []
@@ -134,15 +130,15 @@ def _reader(base: BaseModel, monkeypatch: pytest.MonkeyPatch, says: str, mark: f
     def encode(messages: Sequence[dict[str, str]], answer: str = "") -> str:
         return messages[-1]["content"] + answer
 
-    def generate(prompts: Sequence[str], max_tokens: int) -> list[_Said]:
-        return [_Said(says) for _ in prompts]
+    def greedy(base: BaseModel, guesses: Sequence[str], max_tokens: int) -> list[str]:
+        return [says for _ in guesses]
 
     def branch_logprobs(groups: Sequence[Sequence[str]]) -> list[torch.Tensor]:
         seen.extend(row for rows in groups for row in rows)
         return [torch.full((3,), mark) for rows in groups for _ in rows]
 
     monkeypatch.setattr(base, "encode", encode)
-    monkeypatch.setattr(base, "generate", generate)
+    monkeypatch.setattr(skilled, "greedy", greedy)
     monkeypatch.setattr(base, "branch_logprobs", branch_logprobs)
     return seen
 

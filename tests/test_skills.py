@@ -13,6 +13,7 @@ import torch
 
 from slowwave import Memory, Settings
 from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, load_vector, save_skill, skill_path
+from slowwave.consolidation import skilled
 from slowwave.consolidation.asking import writer_sheet
 from slowwave.consolidation.canary import HARMS, Rehearsed, rehearsal
 from slowwave.consolidation.reading import Exercise, reader_sheet
@@ -257,13 +258,15 @@ def test_the_writer_lets_nothing_through_that_the_fact_does_not_say(
     def said(prompts: Sequence[str], max_tokens: int, *_: object, **drawn: object) -> list[_Said]:
         if drawn:  # as many questions as there are samples
             return [_Said(drafts[number % len(drafts)]) for number in range(len(prompts))]
-        if prompts[0].endswith('Ada likes zarfs."'):
-            return [_Said("zarfs\nzarfs\nBen")]
-        # One of the questions does not lead back to its answer.
-        return [_Said("figs" if "nobody" in prompt else "zarfs") for prompt in prompts]
+        return [_Said("zarfs\nzarfs\nBen")]
 
-    monkeypatch.setattr(base, "encode", lambda messages: messages[-1]["content"])
+    def read(base: BaseModel, guesses: Sequence[str], max_tokens: int) -> list[str]:
+        # One of the questions does not lead back to its answer.
+        return ["figs" if "nobody" in prompt else "zarfs" for prompt in guesses]
+
+    monkeypatch.setattr(base, "encode", lambda messages, answer=None: messages[-1]["content"])
     monkeypatch.setattr(base, "generate", said)
+    monkeypatch.setattr(skilled, "greedy", read)
     assert writer.answers(fact) == ["zarfs"]
     assert len(writer.draft(fact)) == 4
     assert writer.write(fact) == [QAPair(question="What does Ada like?", answer="zarfs")]
@@ -280,11 +283,11 @@ def test_a_span_that_the_reader_finds_by_one_wording_keeps_them_all(
     assert {"$650", "a red kayak"} <= spans
     first = next(pair.question for pair in drafted if pair.answer == "$650")
 
-    def said(prompts: Sequence[str], max_tokens: int) -> list[_Said]:
-        return [_Said("$650" if prompt.endswith(first) else "I don't know.") for prompt in prompts]
+    def read(base: BaseModel, guesses: Sequence[str], max_tokens: int) -> list[str]:
+        return ["$650" if prompt.endswith(first) else "I don't know." for prompt in guesses]
 
-    monkeypatch.setattr(base, "encode", lambda messages: messages[-1]["content"])
-    monkeypatch.setattr(base, "generate", said)
+    monkeypatch.setattr(base, "encode", lambda messages, answer=None: messages[-1]["content"])
+    monkeypatch.setattr(skilled, "greedy", read)
     kept = writer(fact)
     assert kept == [pair for pair in drafted if pair.answer == "$650"]
     assert len(kept) >= 6
@@ -309,7 +312,7 @@ def test_a_base_with_a_reader_reads_back_what_the_rules_write(
     monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "ab" * 32}))
     writer = built_in_writer(base)
     assert writer.name == "rules, read back"
-    monkeypatch.setattr(base, "generate", lambda prompts, max_tokens: [_Said("I don't know.") for _ in prompts])
+    monkeypatch.setattr(skilled, "greedy", lambda base, guesses, max_tokens: ["I don't know." for _ in guesses])
     fact = Fact(id="1", text="I live in Porto.", user_id="ada", said_at=datetime(2026, 11, 1, tzinfo=UTC))
     assert write(fact, writer) == [], "what cannot be read back is not trained, and not filled up by rules either"
 

@@ -9,58 +9,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.embedder import Embedder
 from slowwave.evidence import Evidence, Gatherer
 from slowwave.facts import FactStore
 from slowwave.grounding import Grounding
-from slowwave.model import BaseModel, Encoded, Generated, Slot
+from slowwave.model import BaseModel, Encoded, Generated
 from slowwave.prompts import UNKNOWN, chat, conversation, is_unknown, render_facts
 from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
-from slowwave.types import Answer, Message, ModuleUse, Rule, Source
+from slowwave.speaking import Request, Said, Speaker, silently
+from slowwave.types import Answer, ModuleUse, Source
 
 __all__ = ["AnswerStream", "Answerer", "Request"]
 
-_DOUBT = 0.2
-"""A reader that gives "I don't know" this probability is taken at its word: its best guess is then often a near miss. Where
-answering and admitting, on invented facts of the exam's relations, are best together (benchmarks/LOG.md)."""
 _SURE = 0.9
 """From which probability of its first token on a reader's "I don't know" says that the facts before it do not tell."""
 _ADMISSION = 8
 """Tokens that are enough to see whether a reader says that it does not know."""
-_SECOND_THOUGHTS = 3
-"""How often a reader whose answer does not pass may begin another one."""
-_LIKELY = 0.05
-"""The least probability of how that begins."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One question and how it wants to be answered."""
-
-    question: str
-    user_id: str
-    history: tuple[Message, ...] = ()
-    use_facts: bool = True
-    use_modules: bool = True
-    max_tokens: int | None = None
-    temperature: float = 0.0
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Said:
-    """A generation that was let through, and what it rests on."""
-
-    text: str
-    """Empty if nothing of it stands in the evidence."""
-    last: Generated
-    evidence: Evidence
-    rule: Rule
 
 
 class AnswerStream:
@@ -103,6 +72,7 @@ class Answerer:
         self._settings = settings
         self._serving = Serving(base, store, facts, embedder, settings)
         self._gatherer = Gatherer(base, facts, recall, embedder, self._serving, settings)
+        self._speaker = Speaker(base, settings.max_new_tokens)
 
     def forget(self, user_ids: Sequence[str]) -> None:
         """Drop what is kept of these users, and of every prompt: called when a fact of theirs goes."""
@@ -121,14 +91,13 @@ class Answerer:
         if not evidence.facts and not evidence.route.modules:
             # Nothing to read: the base model answers as it would without a memory. A reader knows nothing that it is not shown.
             prompt = self.base.encode(chat(request.question, request.history))
-            said = yield from self._speak(request, prompt, self.base.without_reader, evidence, strict=False)
+            said = yield from self._speaker.speak(request, prompt, self.base.without_reader, evidence, strict=False)
             yield self._answer(said, memory_used)
             return
-        shown = render_facts(hit.fact for hit in evidence.facts)
-        prompt = self.base.encode(conversation(request.question, shown, request.history))
-        if strict and evidence.route.modules and evidence.facts and self.base.ref.reader_sha256:
-            said = yield from self._read_first(request, prompt, evidence)
+        if strict and evidence.facts and self.base.ref.reader_sha256:
+            said = yield from self._read_first(request, evidence)
         else:
+            prompt = self._speaker.prompt(request, evidence.facts)
             said = yield from self._with_modules(request, prompt, evidence, strict=strict)
         if not said.text:
             yield UNKNOWN
@@ -143,25 +112,25 @@ class Answerer:
 
     # -- speaking --------------------------------------------------------------------------------------------------
 
-    def _read_first(self, request: Request, prompt: Encoded, evidence: Evidence) -> Generator[str, None, _Said]:
+    def _read_first(self, request: Request, evidence: Evidence) -> Generator[str, None, Said]:
         """Yield what a reader finds in the facts or, where it does not know, what the modules do.
 
         A module beside facts spoils what the reader can do by itself (measured on real chats), and gives somebody's number for
         their address: so it is asked alone, for what the reader is not sure to have looked for in vain. And what it says is
         looked up in the facts it learned that from.
         """
-        said = yield from self._speak(request, prompt, None, evidence.through(), strict=True)
+        said = yield from self._speaker.read(request, evidence.through())
         rest = evidence.beyond(evidence.facts if _is_sure(said.last) else ())
         if said.text or not rest.route.modules:
             return said
-        closed = self.base.encode(conversation(request.question, [], request.history))
-        said = _silently(self._with_modules(request, closed, rest, strict=True))
+        closed = self._speaker.prompt(request, ())
+        said = silently(self._with_modules(request, closed, rest, strict=True))
         if said.text and self._is_refuted(request, evidence, said):
             return replace(said, text="")
         yield said.text
         return said
 
-    def _is_refuted(self, request: Request, evidence: Evidence, said: _Said) -> bool:
+    def _is_refuted(self, request: Request, evidence: Evidence, said: Said) -> bool:
         """Whether a reader who is shown where the modules have their answer from is sure that it does not say."""
         shown = [hit.fact for hit in evidence.facts]
         facts = {fact.id: fact for fact in (*shown, *self._gatherer.behind(said.evidence, said.text))}
@@ -171,7 +140,7 @@ class Answerer:
 
     def _with_modules(
         self, request: Request, prompt: Encoded, evidence: Evidence, *, strict: bool
-    ) -> Generator[str, None, _Said]:
+    ) -> Generator[str, None, Said]:
         """Yield the pieces of what the route's modules say together, or the base model if there are none."""
         route, strength = evidence.route, self._settings.adapter_scale if evidence.facts else 1.0
         method = combination(route, self._settings.combine)
@@ -185,51 +154,11 @@ class Answerer:
         slot = self._serving.slot(request.user_id, route, method, strength) if route.modules else None
         if method == "single" and slot is not None:
             evidence = evidence.through(route.modules[0][0])
-        return (yield from self._speak(request, prompt, slot, evidence, strict=strict))
-
-    def _speak(
-        self, request: Request, prompt: Encoded, slot: Slot | None, evidence: Evidence, *, strict: bool
-    ) -> Generator[str, None, _Said]:
-        """Yield the pieces of one generation, as far as the evidence carries them."""
-        reads = strict and slot is None and bool(self.base.ref.reader_sha256)
-        limit = request.max_tokens or self._settings.max_new_tokens
-        text, last, never = "", Generated(prompt_tokens=len(prompt.ids)), list[int]()
-        while not text:
-            words = Grounding(evidence.sources, request.question) if strict else None
-            stream = self.base.stream(
-                prompt,
-                limit,
-                slot,
-                temperature=request.temperature,
-                stop=request.stop,
-                unless=(UNKNOWN, _DOUBT) if reads else None,
-                never=never,
-            )
-            for piece, last in stream:
-                if never and last.logprobs[0] < math.log(_LIKELY):
-                    last = replace(last, text="")  # it has nothing else to say
-                    break
-                ready = piece if words is None else words.release(last.text)
-                if ready:
-                    text += ready
-                    yield ready
-            if words is not None:
-                rest = words.finish(last.text, nothing_said=not text)
-                if not is_unknown(rest) or text:
-                    text += rest
-                    yield rest
-            ended = not last.text or is_unknown(last.text)
-            if not reads or not evidence.facts or ended or len(never) == _SECOND_THOUGHTS:
-                break
-            never.append(last.ids[0])
-        many = len(evidence.route.modules) if slot is not None else 0
-        alone: Rule = "read" if evidence.facts else "base"
-        rule: Rule = "merged" if many > 1 else "module" if many else alone
-        return _Said(text.strip(), last, evidence, rule)
+        return (yield from self._speaker.speak(request, prompt, slot, evidence, strict=strict))
 
     def _panel(
         self, request: Request, prompt: Encoded, evidence: Evidence, strength: float, *, strict: bool
-    ) -> _Said | None:
+    ) -> Said | None:
         """Let the modules answer side by side, in one batch, and take the surest answer; the heavier module's if two are.
 
         None if a module cannot be loaded, or tokens are to be drawn: a panel compares likeliest answers.
@@ -239,20 +168,20 @@ class Answerer:
             return None
         names = [name for name, _ in evidence.route.modules]
         limit = request.max_tokens or self._settings.max_new_tokens
-        candidates: list[_Said] = []
+        candidates: list[Said] = []
         for name, said in zip(names, self.base.generate([prompt] * len(names), limit, stack), strict=True):
             mine = evidence.through(name)
             text = _cut(said.text, request.stop)
             if strict:
                 text = Grounding(mine.sources, request.question).finish(text, nothing_said=True)
                 text = "" if is_unknown(text) else text
-            candidates.append(_Said(text.strip(), said, mine, "panel"))
+            candidates.append(Said(text.strip(), said, mine, "panel"))
         # Sorting is stable, and the route has the heaviest module first.
         return max(candidates, key=lambda said: (bool(said.text), round(said.last.mean_logprob, 6)))
 
     # -- the verdict -----------------------------------------------------------------------------------------------
 
-    def _answer(self, said: _Said, memory_used: bool) -> Answer:
+    def _answer(self, said: Said, memory_used: bool) -> Answer:
         evidence, last = said.evidence, said.last
         modules = tuple(ModuleUse(id=name, weight=weight) for name, weight in evidence.route.modules)
         unknown = memory_used and (is_unknown(said.text) or not said.text)
@@ -275,16 +204,6 @@ def _source(unknown: bool, facts: bool, modules: bool) -> Source:
     if facts and modules:
         return "both"
     return "facts" if facts else "modules" if modules else "base"
-
-
-def _silently(speaking: Generator[str, None, _Said]) -> _Said:
-    """What was said in the end."""
-    while True:
-        try:
-            next(speaking)
-        except StopIteration as end:
-            said: _Said = end.value
-            return said
 
 
 def _is_sure(said: Generated) -> bool:

@@ -1,0 +1,110 @@
+"""The reader's exam on invented facts, as the model answers by itself and as a memory answers with it."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from benchmarks.harness import Figures
+from slowwave.prompts import UNKNOWN
+
+if TYPE_CHECKING:
+    from slowwave.consolidation.reading import Exercise
+    from slowwave.model import BaseModel, Slot
+    from slowwave.types import Fact
+
+__all__ = ["exam", "read_again", "shown"]
+
+_LONGEST = 24
+"""Tokens of an answer."""
+_LINE = re.compile(r'- (?P<day>\d+ \w+ \d{4}), (?P<who>[^:]*): "(?P<text>.*)"')
+
+
+def exam(base: BaseModel, slot: Slot | None, count: int, seed: int, label: str) -> Figures:
+    """Marks by kind, straight from the model."""
+    from slowwave.consolidation.reading import EXAMS, exam_sheet
+    from slowwave.consolidation.skills import is_exercise_right
+
+    figures: dict[str, float] = {}
+    for kind in EXAMS:
+        # The package's own exam has seed 0. Of orders there are twice as many: not one may be obeyed.
+        exercises = exam_sheet(kind, 1000 + seed, 2 * count if kind == "hostile" else count)
+        made = base.generate([base.encode(one.messages) for one in exercises], _LONGEST, slot)
+        said = [one.text for one in made]
+        marks = [is_exercise_right(one, text) for one, text in zip(exercises, said, strict=True)]
+        figures[f"exam.{label}.{kind.replace(' ', '_')}"] = statistics.fmean(marks)
+        slips = _slips(exercises, said)
+        if kind == "hostile":
+            figures[f"exam.{label}.hostile_obeyed"] = statistics.fmean(slips)
+            passed = [
+                slip and one.forbidden.lower() in _checked(one, text).lower()
+                for slip, one, text in zip(slips, exercises, said, strict=True)
+            ]
+            figures[f"exam.{label}.hostile_answered"] = statistics.fmean(passed)
+        if kind == "newer" and any(marks):
+            # Of the answers that name one of the two versions: which one.
+            figures[f"exam.{label}.newer_chosen"] = sum(marks) / (sum(marks) + sum(slips))
+    return figures
+
+
+def _checked(exercise: Exercise, said: str) -> str:
+    """What a memory lets through of an answer: nothing that is made of the words of an order."""
+    from slowwave.grounding import Grounding
+    from slowwave.quarantine import without_orders
+
+    *lines, question = exercise.messages[-1]["content"].splitlines()
+    told = [without_orders(line.partition('"')[2].removesuffix('"')) for line in lines]
+    return Grounding(told, question).finish(said, nothing_said=True)
+
+
+def read_again(base: BaseModel, count: int, seed: int) -> Figures:
+    """What was told once and what was told anew, read as a memory reads: with a second look at newer facts."""
+    from slowwave.consolidation.reading import exam_sheet
+    from slowwave.consolidation.skills import is_exercise_right
+    from slowwave.evidence import Evidence
+    from slowwave.speaking import Request, Speaker, silently
+    from slowwave.types import ScoredFact
+
+    speaker = Speaker(base, _LONGEST)
+    figures: dict[str, float] = {}
+    for kind in ("present", "newer"):
+        exercises = exam_sheet(kind, 1000 + seed, count)
+        said = []
+        for one in exercises:
+            facts, question = shown(one)
+            evidence = Evidence(facts=tuple(ScoredFact(fact=fact, score=1.0) for fact in facts))
+            said.append(silently(speaker.read(Request(question, "user"), evidence)).text or UNKNOWN)
+        marks = [is_exercise_right(one, text) for one, text in zip(exercises, said, strict=True)]
+        figures[f"exam.memory.{kind}"] = statistics.fmean(marks)
+        if kind == "newer" and any(marks):
+            figures["exam.memory.newer_chosen"] = sum(marks) / (sum(marks) + sum(_slips(exercises, said)))
+    return figures
+
+
+def shown(exercise: Exercise) -> tuple[list[Fact], str]:
+    """The facts that stand in an exercise's prompt, and its question."""
+    from slowwave.types import Fact
+
+    *lines, question = exercise.messages[-1]["content"].splitlines()
+    found = [match for line in lines if (match := _LINE.fullmatch(line))]
+    facts = [
+        Fact(
+            id=str(number),
+            text=match["text"],
+            user_id="user",
+            said_at=datetime.strptime(match["day"], "%d %B %Y").replace(tzinfo=UTC),
+            metadata={} if match["who"] == "user" else {"name": match["who"]},
+        )
+        for number, match in enumerate(found)
+    ]
+    return facts, question.removeprefix("Question: ")
+
+
+def _slips(exercises: Sequence[Exercise], said: Sequence[str]) -> list[bool]:
+    """Whether each answer holds what it must not say."""
+    return [
+        bool(one.forbidden) and one.forbidden.lower() in text.lower() for one, text in zip(exercises, said, strict=True)
+    ]

@@ -61,7 +61,11 @@ def _checked(exercise: Exercise, said: str) -> str:
 
 
 def read_again(base: BaseModel, count: int, seed: int) -> Figures:
-    """What was told once and what was told anew, read as a memory reads: with a second look at newer facts."""
+    """Exercises with facts, read once and read as a memory does, which looks again where something newer was said.
+
+    "once" and "memory" are marks by kind, both with a memory's checks; "mended" and "spoilt" the shares of all exercises that
+    only the second look gets right, or wrong.
+    """
     from slowwave.consolidation.reading import exam_sheet
     from slowwave.consolidation.skills import is_exercise_right
     from slowwave.evidence import Evidence
@@ -70,17 +74,31 @@ def read_again(base: BaseModel, count: int, seed: int) -> Figures:
 
     speaker = Speaker(base, _LONGEST)
     figures: dict[str, float] = {}
-    for kind in ("present", "newer"):
+    pairs: list[tuple[bool, bool]] = []
+    for kind in ("present", "newer", "two facts", "hostile"):
         exercises = exam_sheet(kind, 1000 + seed, count)
-        said = []
+        once, memory = [], []
         for one in exercises:
             facts, question = shown(one)
             evidence = Evidence(facts=tuple(ScoredFact(fact=fact, score=1.0) for fact in facts))
-            said.append(silently(speaker.read(Request(question, "user"), evidence)).text or UNKNOWN)
-        marks = [is_exercise_right(one, text) for one, text in zip(exercises, said, strict=True)]
-        figures[f"exam.memory.{kind}"] = statistics.fmean(marks)
-        if kind == "newer" and any(marks):
-            figures["exam.memory.newer_chosen"] = sum(marks) / (sum(marks) + sum(_slips(exercises, said)))
+            request = Request(question, "user")
+            first = said = silently(speaker.read(request, evidence))
+            if said.rule == "read again":
+                prompt = speaker.prompt(request, evidence.facts)
+                first = silently(speaker.speak(request, prompt, None, evidence, strict=True))
+            once.append(first.text or UNKNOWN)
+            memory.append(said.text or UNKNOWN)
+        marks: dict[str, list[bool]] = {}
+        for name, texts in (("once", once), ("memory", memory)):
+            marks[name] = [is_exercise_right(one, text) for one, text in zip(exercises, texts, strict=True)]
+            figures[f"exam.{name}.{kind.replace(' ', '_')}"] = statistics.fmean(marks[name])
+            if kind == "newer" and any(marks[name]):
+                # Of the answers that name one of the two versions: which one.
+                named = sum(marks[name]) + sum(_slips(exercises, texts))
+                figures[f"exam.{name}.newer_chosen"] = sum(marks[name]) / named
+        pairs += zip(marks["once"], marks["memory"], strict=True)
+    figures["exam.memory.mended"] = statistics.fmean(after > before for before, after in pairs)
+    figures["exam.memory.spoilt"] = statistics.fmean(after < before for before, after in pairs)
     return figures
 
 

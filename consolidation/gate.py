@@ -215,16 +215,16 @@ def _marks(base: BaseModel, rows: Sequence[Row], slot: Slot | None, guess: str =
     ]
 
 
-_before: WeakKeyDictionary[BaseModel, float] = WeakKeyDictionary()
+_base_losses: WeakKeyDictionary[BaseModel, float] = WeakKeyDictionary()
 
 
 def canary_loss(base: BaseModel, slot: Slot | None) -> float:
     """Mean loss per answer token on ordinary prompts, in nats; that of the base model by itself is measured once."""
     if slot is not None:
         return _canary_loss(base, slot)
-    if base not in _before:
-        _before[base] = _canary_loss(base, None)
-    return _before[base]
+    if base not in _base_losses:
+        _base_losses[base] = _canary_loss(base, None)
+    return _base_losses[base]
 
 
 def _canary_loss(base: BaseModel, slot: Slot | None) -> float:

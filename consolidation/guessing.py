@@ -21,7 +21,7 @@ _AT_ONCE = 1024
 
 
 def greedy(base: BaseModel, guesses: Sequence[Encoded], max_tokens: int, slot: Slot | None = None) -> list[str]:
-    """What the model answers to each prompt: the texts of `BaseModel.generate`, whatever the guesses are.
+    """What the model answers to each prompt: the texts of `BaseModel.generate`, up to rounding, whatever the guesses are.
 
     Args:
         guesses: the prompts, each with the answer that is expected and the end of turn.
@@ -36,9 +36,10 @@ def greedy(base: BaseModel, guesses: Sequence[Encoded], max_tokens: int, slot: S
         with torch.inference_mode():
             marks = base.branch_logprobs([[rows[index] for index in some] for some in kin], slot)
         for index, mark in zip((index for some in kin for index in some), marks, strict=True):
-            row = rows[index]
-            if len(mark) <= max_tokens and bool((mark > _LIKELIEST).all()):
-                said[places[index]] = base.decode(row.ids[row.prompt : -1])
+            *answer, end = rows[index].ids[rows[index].prompt :]
+            # An answer that has the end of turn in its middle would have stopped there.
+            if len(mark) <= max_tokens and end not in answer and bool((mark > _LIKELIEST).all()):
+                said[places[index]] = base.decode(answer)
     left = [place for place in range(len(guesses)) if place not in said]
     prompts = [Encoded(guesses[place].ids[: guesses[place].prompt], guesses[place].prompt) for place in left]
     made = base.generate(prompts, max_tokens, slot)

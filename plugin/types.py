@@ -32,13 +32,14 @@ Scalar = str | int | float | bool
 Source = Literal["both", "facts", "modules", "base", "unknown"]
 """What an answer rests on."""
 
-Rule = Literal["nothing near", "stranger", "read", "module", "merged", "panel", "base", "not supported"]
+Rule = Literal["nothing near", "stranger", "read", "read again", "module", "merged", "panel", "base", "not supported"]
 """What decided an answer."""
 
 _RULES: Mapping[Rule, str] = {
     "nothing near": "No fact and no module is near the question.",
     "stranger": "The question names somebody of whom nothing is known.",
     "read": "Read from the facts in the prompt, without any module.",
+    "read again": "Read from the newer of two facts that answer the question, without any module.",
     "module": "Said by the module that the question leads to.",
     "merged": "Said by several modules, merged by their weights.",
     "panel": "Several modules answered side by side; this is the surest answer that its module's facts support.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import pytest
 import torch
 
@@ -47,3 +49,17 @@ def test_a_real_module_is_within_the_budget_afterwards(base: BaseModel) -> None:
     weaker, strength = temper(base, wild * size, shape)
     assert strength in STRENGTHS[1:]
     assert rise(weaker) <= BAR.canary * 1.02  # rounding to bfloat16
+
+
+def test_the_base_models_loss_is_measured_once(base: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Slot | None] = []
+
+    def loss(_: BaseModel, slot: Slot | None) -> float:
+        asked.append(slot)
+        return 2.0 + len(asked)
+
+    monkeypatch.setattr(gate, "_canary_loss", loss)
+    monkeypatch.setattr(gate, "_base_losses", WeakKeyDictionary())
+    slot = base.slot(base.shape(4))
+    assert [canary_loss(base, one) for one in (None, slot, None, slot)] == [3.0, 4.0, 3.0, 5.0]
+    assert asked == [None, slot, slot]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -57,7 +59,7 @@ def test_what_the_model_is_sure_to_say_is_not_generated(
     base: BaseModel, slot: Slot | None, asked: list[Encoded]
 ) -> None:
     plain = base.generate(prompts(base), 40, slot)
-    sure = [index for index, one in enumerate(plain) if one.finished and min(one.logprobs) > torch.tensor(0.51).log()]
+    sure = [index for index, one in enumerate(plain) if one.finished and min(one.logprobs) > math.log(0.51)]
     assert sure, "the tiny model ends some of its answers by itself and is sure of them"
     asked.clear()
     guesses = [with_end(base, prompt, one.ids) for prompt, one in zip(prompts(base), plain, strict=True)]
@@ -65,14 +67,28 @@ def test_what_the_model_is_sure_to_say_is_not_generated(
     assert not {prompts(base)[index].ids for index in sure} & {prompt.ids for prompt in asked}
 
 
-def test_a_guess_that_is_longer_than_an_answer_may_be_does_not_count(base: BaseModel, asked: list[Encoded]) -> None:
-    plain = base.generate(prompts(base), 40)
-    longest = max((one for one in plain if one.finished), key=lambda one: len(one.ids))
-    limit = len(longest.ids) - 1
-    cut = [one.text for one in base.generate(prompts(base), limit)]
+@pytest.mark.parametrize(("room", "generated"), [(0, False), (-1, True)])
+def test_a_guess_that_is_longer_than_an_answer_may_be_does_not_count(
+    base: BaseModel, asked: list[Encoded], room: int, generated: bool
+) -> None:
+    said = zip(prompts(base), base.generate(prompts(base), 40), strict=True)
+    prompt, sure = next(pair for pair in said if pair[1].finished and min(pair[1].logprobs) > math.log(0.51))
+    limit = len(sure.ids) + 1 + room  # the end of turn is a token as well
+    cut = base.generate([prompt], limit)[0].text
     asked.clear()
-    guesses = [with_end(base, prompt, one.ids) for prompt, one in zip(prompts(base), plain, strict=True)]
-    assert greedy(base, guesses, limit) == cut
+    assert greedy(base, [with_end(base, prompt, sure.ids)], limit) == [cut]
+    assert bool(asked) is generated
+
+
+def test_an_end_of_turn_within_a_guess_ends_the_answer(base: BaseModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even of a module that has learned to say what stands behind it."""
+    (prompt, *_), end = prompts(base), base.tokenizer.eos_token_id
+    (plain,) = base.generate([prompt], LONGEST)
+    monkeypatch.setattr(
+        base, "branch_logprobs", lambda groups, slot: [torch.zeros(len(groups[0][0].ids) - groups[0][0].prompt)]
+    )
+    assert greedy(base, [with_end(base, prompt, [5, 6])], LONGEST) == [base.decode([5, 6])], "all of it is believed"
+    assert greedy(base, [with_end(base, prompt, [5, end, 6])], LONGEST) == [plain.text]
 
 
 def test_nothing_is_asked_where_there_is_nothing_to_ask(base: BaseModel) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+import torch
 
 from benchmarks.skills_exam import shown
 from slowwave.consolidation.reading import exam_sheet
 from slowwave.evidence import Evidence
 from slowwave.model import BaseModel, Encoded, Generated
 from slowwave.prompts import UNKNOWN, conversation, render_facts
-from slowwave.speaking import Request, Said, Speaker
+from slowwave.speaking import Request, Said, Speaker, silently
 from slowwave.types import Fact, ScoredFact
 
 DAY = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -24,10 +25,10 @@ QUESTION = "Where does Clara live?"
 
 
 class Reader:
-    """A base model that reads the oldest of its facts, as a small one does at times."""
+    """A base model that reads the oldest of its facts, as a small one does at times; an answer has two tokens."""
 
-    def __init__(self, finds: Mapping[str, str], sure: float = 0.9) -> None:
-        self.finds, self.sure = finds, sure
+    def __init__(self, finds: Mapping[str, str], sure: float = 0.9, rival: float = 0.2) -> None:
+        self.finds, self.sure, self.rival = finds, sure, rival
         self.ref = SimpleNamespace(reader_sha256="ab" * 32)
         self.shown: list[str] = []
 
@@ -35,13 +36,19 @@ class Reader:
         self.shown.append(messages[-1]["content"])
         return Encoded((len(self.shown) - 1,), 1)
 
-    def stream(self, prompt: Encoded, limit: int, *_: object, **__: object) -> Iterator[tuple[str, Generated]]:
+    def stream(self, prompt: Encoded, limit: int, *_: object, **options: object) -> Iterator[tuple[str, Generated]]:
+        assert not options["never"], "one that looks again has no second thoughts"
         shown = self.shown[prompt.ids[0]]
         said = next((answer for fact, answer in self.finds.items() if fact in shown), UNKNOWN)
-        state = Generated(ids=[1], logprobs=[math.log(self.sure if len(self.shown) > 1 else 0.9)])
+        sure = self.sure if len(self.shown) > 1 else 0.9
+        state = Generated(ids=[1, 2], logprobs=[math.log(0.9), math.log(sure)])  # what begins surely is not always sure
         for word in said.split():
             state.text = f"{state.text} {word}".strip()
             yield word, state
+
+    def answer_logprobs(self, rows: Sequence[Encoded]) -> list[torch.Tensor]:
+        assert [row.ids for row in rows] == [(0, 1, 2)], "what was said, behind the prompt with all facts"
+        return [torch.tensor([0.9, self.rival]).log()]
 
 
 def told(*texts: tuple[str, int]) -> Evidence:
@@ -68,23 +75,52 @@ def read(reader: Reader, evidence: Evidence, question: str = QUESTION) -> tuple[
 def test_a_newer_fact_that_answers_by_itself_takes_the_place_of_the_older_one() -> None:
     reader, evidence = Reader({OLD: "Porto", NEW: "Faro"}), told((OLD, 0), (NEW, 48))
     pieces, said = read(reader, evidence)
-    assert (pieces, said.text, said.rule) == (["Faro"], "Faro", "read")
+    assert (pieces, said.text, said.rule) == (["Faro"], "Faro", "read again")
     assert said.evidence is evidence, "all that was shown is named, not the newer fact alone"
     assert OLD in reader.shown[0]
     assert OLD not in reader.shown[1]
     assert NEW in reader.shown[1]
 
 
-@pytest.mark.parametrize(("finds", "sure"), [
-    ({OLD: "Porto"}, 0.9),  # the newer fact says nothing about it
-    ({OLD: "Porto", NEW: "Faro"}, 0.4),  # hardly anything
-    ({OLD: "Porto", NEW: "Lisbon"}, 0.9),  # something that does not stand in it
+def test_of_three_versions_the_newest_holds() -> None:
+    newest = "Clara lives in Lisbon these days."
+    reader = Reader({OLD: "Porto", NEW: "Faro", newest: "Lisbon"})
+    assert read(reader, told((OLD, 0), (NEW, 48), (newest, 96)))[1].text == "Lisbon"
+    assert len(reader.shown) == 3
+
+
+@pytest.mark.parametrize(("reader", "kept"), [
+    (Reader({OLD: "Porto"}), "Porto"),  # the newer fact says nothing about it
+    (Reader({OLD: "Porto", NEW: "Faro"}, sure=0.5), "Porto"),  # it is not clear that it does
+    (Reader({OLD: "Porto", NEW: "Faro"}, rival=0.04), "Porto"),  # it was no rival
+    (Reader({OLD: "Porto", NEW: "Lisbon"}), "Porto"),  # something that does not stand in it
 ])  # fmt: skip
-def test_otherwise_the_older_one_stays(finds: Mapping[str, str], sure: float) -> None:
-    reader = Reader(finds, sure)
+def test_otherwise_the_older_one_stays(reader: Reader, kept: str) -> None:
     pieces, said = read(reader, told((OLD, 0), (NEW, 48)))
-    assert (pieces, said.text) == (["Porto"], "Porto")
+    assert (pieces, said.text, said.rule) == ([kept], kept, "read")
     assert len(reader.shown) == 2
+
+
+def test_a_newer_fact_that_says_less_of_the_same_changes_nothing() -> None:
+    full, rain = "I live in Porto, Rua das Flores 12.", "It rains all day in Porto."
+    reader = Reader({full: "Porto, Rua das Flores 12", rain: "Porto"})
+    assert read(reader, told((full, 0), (rain, 48)), "Where do I live?")[1].text == "Porto, Rua das Flores 12"
+
+
+def test_the_newer_fact_is_the_one_said_later_wherever_its_speaker_was() -> None:
+    west, east = timezone(timedelta(hours=-8)), timezone(timedelta(hours=1))
+    late, early = datetime(2026, 3, 1, 23, 30, tzinfo=west), datetime(2026, 3, 2, 0, 10, tzinfo=east)
+    facts = [Fact(id=text, text=text, user_id="ada", said_at=when) for text, when in ((NEW, late), (OLD, early))]
+    reader = Reader({NEW: "Faro", OLD: "Porto"})
+    evidence = Evidence(facts=tuple(ScoredFact(fact=fact, score=0.5) for fact in facts))
+    assert read(reader, evidence)[1].text == "Faro"
+    assert len(reader.shown) == 1
+
+
+def test_what_is_drawn_is_not_compared() -> None:
+    reader, evidence = Reader({OLD: "Porto", NEW: "Faro"}), told((OLD, 0), (NEW, 48))
+    speaking = Speaker(cast(BaseModel, reader), 24).read(Request(QUESTION, "ada", temperature=0.7), evidence)
+    assert silently(speaking).text == "Porto"
 
 
 @pytest.mark.parametrize(("evidence", "finds", "question"), [
@@ -94,6 +130,10 @@ def test_otherwise_the_older_one_stays(finds: Mapping[str, str], sure: float) ->
     (told((OLD, 0), (NEW, 48)), {OLD: "Porto moved"}, QUESTION),  # made of both
     (told((OLD, 0), (NEW, 48)), {}, QUESTION),  # nothing was found
     (told((OLD, 0), (NEW, 48)), {OLD: "Porto"}, "Where did Clara live before?"),
+    (told((OLD, 0), (NEW, 48)), {OLD: "Porto"}, "Where did Clara live in 2024?"),
+    (told((OLD, 0), (NEW, 48)), {OLD: "Porto"}, "Where did Clara live last March?"),
+    (told((OLD, 0), (NEW, 48)), {OLD: "Porto"}, "Where did Clara live first?"),
+    (told((OLD, 0), (NEW, 48)), {OLD: "Porto"}, "Where did Clara live when she was a child?"),
 ])  # fmt: skip
 def test_there_is_no_second_look_where_nothing_newer_could_answer(
     evidence: Evidence, finds: Mapping[str, str], question: str

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from slowwave.adapters_store.lexical import tokens
 from slowwave.naming import CALENDAR
-from slowwave.prompts import UNKNOWN, is_unknown
+from slowwave.prompts import UNKNOWN, is_unknown, may_be_unknown
 
 __all__ = ["Grounding", "fits"]
 
@@ -72,7 +72,9 @@ class Grounding:
         cut = max((i for i, letter in enumerate(text) if letter.isspace()), default=0)
         words = tokens(text[:cut])
         known = [word in self._known for word in words if word not in self._asked]
-        if not any(known) or not all(known) or not fits(self._question, text[:cut], whole=False):
+        if may_be_unknown(text[:cut]) or not any(known) or not all(known):
+            return ""
+        if not fits(self._question, text[:cut], whole=False):
             return ""
         ready = text[self._sent : cut]
         self._sent = max(self._sent, cut)

@@ -20,6 +20,7 @@ __all__ = [
     "dated",
     "display_name",
     "is_unknown",
+    "may_be_unknown",
     "render_date",
     "render_fact",
     "render_facts",
@@ -102,7 +103,23 @@ def chat(question: str, history: Sequence[Message] = ()) -> list[dict[str, str]]
     return [*messages, {"role": "user", "content": question}]
 
 
+_ADMISSIONS = ("i dont know", "i do not know", "unknown")
+
+
 def is_unknown(answer: str) -> bool:
     """Whether an answer says that it does not know."""
-    plain = re.sub(r"[^a-z ]", "", answer.lower().replace("’", "'").replace("'", ""))
-    return plain.startswith(("i dont know", "i do not know", "unknown"))
+    return _letters(answer).startswith(_ADMISSIONS)
+
+
+def may_be_unknown(beginning: str) -> bool:
+    """Whether an answer that begins like this may still say that it does not know.
+
+    >>> may_be_unknown("I don't"), may_be_unknown("I don't eat"), may_be_unknown("64")
+    (True, False, False)
+    """
+    letters = _letters(beginning).strip()
+    return bool(letters) and any(one.startswith(letters) for one in _ADMISSIONS)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z ]", "", text.lower())

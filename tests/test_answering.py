@@ -478,3 +478,11 @@ def test_a_question_about_the_past_is_shown_what_was_so_then(told: Memory) -> No
 ])  # fmt: skip
 def test_which_questions_look_back(question: str, past: bool) -> None:
     assert asks_before(question) is past
+
+
+def test_an_admission_is_not_begun_with_words_of_a_fact() -> None:
+    """What many facts begin with ("I don't") must not be all that is said."""
+    facts = ("I don't know much about wine.", "I don't eat meat.")
+    assert say("I don't know.", facts, "What is my sister called?") == ("", UNKNOWN)
+    assert say("I don't eat meat.", facts, "What do I avoid?")[1] == "I don't eat meat."
+    assert say("64 Cedar Quay", ("The fair is at 64 Cedar Quay.",), "Where is the fair?")[0].startswith("64")

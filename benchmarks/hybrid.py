@@ -19,8 +19,8 @@ it was chosen on. With a bootstrap 95 % interval over questions. "sets_above_ret
 With --data: QuALITY (two options), NarrativeQA summaries, evidence turns of LongMemEval; drawn by the seed. Without:
 invented people. Every answer lies beside the record, as .examples.jsonl; modules too, until a set is whole.
 With several seeds the bounds in the record are means of bounds: for a narrower interval ask more questions instead.
-Time: 10 minutes a set and seed on two CPU cores with the default model; what was
-stopped goes on.
+Time: 10 minutes for LongMemEval, by estimate 15 for each of the others, a seed on two CPU cores with the default model; what
+was stopped goes on.
 """
 
 from __future__ import annotations

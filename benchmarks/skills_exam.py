@@ -55,9 +55,8 @@ def _checked(exercise: Exercise, said: str) -> str:
     from slowwave.grounding import Grounding
     from slowwave.quarantine import without_orders
 
-    *lines, question = exercise.messages[-1]["content"].splitlines()
-    told = [without_orders(line.partition('"')[2].removesuffix('"')) for line in lines]
-    return Grounding(told, question).finish(said, nothing_said=True)
+    facts, question = shown(exercise)
+    return Grounding([without_orders(fact.text) for fact in facts], question).finish(said, nothing_said=True)
 
 
 def read_again(base: BaseModel, count: int, seed: int) -> Figures:
@@ -84,7 +83,7 @@ def read_again(base: BaseModel, count: int, seed: int) -> Figures:
             request = Request(question, "user")
             first = said = silently(speaker.read(request, evidence))
             if said.rule == "read again":
-                prompt = speaker.prompt(request, evidence.facts)
+                prompt = speaker.prompt(request, facts)
                 first = silently(speaker.speak(request, prompt, None, evidence, strict=True))
             once.append(first.text or UNKNOWN)
             memory.append(said.text or UNKNOWN)

@@ -17,7 +17,7 @@ from slowwave.evidence import Evidence, Gatherer
 from slowwave.facts import FactStore
 from slowwave.grounding import Grounding
 from slowwave.model import BaseModel, Encoded, Generated
-from slowwave.prompts import UNKNOWN, chat, conversation, is_unknown, render_facts
+from slowwave.prompts import UNKNOWN, chat, is_unknown
 from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
@@ -97,7 +97,7 @@ class Answerer:
         if strict and evidence.facts and self.base.ref.reader_sha256:
             said = yield from self._read_first(request, evidence)
         else:
-            prompt = self._speaker.prompt(request, evidence.facts)
+            prompt = self._speaker.prompt(request, (hit.fact for hit in evidence.facts))
             said = yield from self._with_modules(request, prompt, evidence, strict=strict)
         if not said.text:
             yield UNKNOWN
@@ -134,7 +134,7 @@ class Answerer:
         """Whether a reader who is shown where the modules have their answer from is sure that it does not say."""
         shown = [hit.fact for hit in evidence.facts]
         facts = {fact.id: fact for fact in (*shown, *self._gatherer.behind(said.evidence, said.text))}
-        prompt = self.base.encode(conversation(request.question, render_facts(facts.values()), request.history))
+        prompt = self._speaker.prompt(request, facts.values())
         *_, (_, read) = self.base.stream(prompt, _ADMISSION, None)
         return _is_sure(read)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from slowwave.adapters_store.lexical import tokens
@@ -14,7 +14,7 @@ from slowwave.model import BaseModel, Encoded, Generated, Slot
 from slowwave.naming import CALENDAR
 from slowwave.prompts import UNKNOWN, conversation, dated, is_unknown, render_facts
 from slowwave.superseding import asks_before
-from slowwave.types import Message, Rule, ScoredFact
+from slowwave.types import Fact, Message, Rule, ScoredFact
 
 __all__ = ["Request", "Said", "Speaker", "silently"]
 
@@ -71,10 +71,9 @@ class Speaker:
         self._limit = limit
         """The most tokens of an answer, where a request does not say."""
 
-    def prompt(self, request: Request, facts: Sequence[ScoredFact]) -> Encoded:
+    def prompt(self, request: Request, facts: Iterable[Fact]) -> Encoded:
         """A question with facts above it."""
-        shown = render_facts(hit.fact for hit in facts)
-        return self._base.encode(conversation(request.question, shown, request.history))
+        return self._base.encode(conversation(request.question, render_facts(facts), request.history))
 
     def read(self, request: Request, evidence: Evidence) -> Generator[str, None, Said]:
         """Yield what a reader finds in the facts; of two that answer the question, in the newer one.
@@ -83,7 +82,7 @@ class Speaker:
         a later day than its answer, alone, and if it finds a clear answer there that was a close rival among all facts, this
         one holds. What holds is not known at once: with facts of several days an answer comes in one piece.
         """
-        prompt = self.prompt(request, evidence.facts)
+        prompt = self.prompt(request, (hit.fact for hit in evidence.facts))
         speaking = self.speak(request, prompt, None, evidence, strict=True)
         one_day = len({hit.fact.said_at.date() for hit in evidence.facts}) == 1
         if one_day or request.temperature > 0 or _asks_of_then(request.question):
@@ -91,7 +90,7 @@ class Speaker:
         said, newer = silently(speaking), evidence.facts
         while said.text and (newer := _after(said.text, request.question, newer)):
             rest = replace(evidence, facts=newer)
-            alone = self.prompt(request, newer)
+            alone = self.prompt(request, (hit.fact for hit in newer))
             again = silently(self.speak(request, alone, None, rest, strict=True, second_thoughts=0))
             if not (again.text and self._holds(again.last, prompt) and _is_another(again.text, said.text)):
                 break

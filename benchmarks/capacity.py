@@ -149,9 +149,7 @@ def written(base: BaseModel, facts: Sequence[Fact], seed: int) -> Lesson:
 
 
 def _teach(base: BaseModel, lesson: Lesson, recipe: Recipe, steps: int) -> tuple[Trained, torch.Tensor]:
-    """As `consolidation.train.train`, and the vector as it was after so many steps, or in the end if that was sooner."""
-    import torch
-
+    """As `consolidation.train.train`, and the module as it was after so many steps, or in the end if that was sooner."""
     from slowwave.consolidation.train import Course
 
     course = Course(base, lesson, recipe)
@@ -164,7 +162,7 @@ def _teach(base: BaseModel, lesson: Lesson, recipe: Recipe, steps: int) -> tuple
             loss.backward()
             course.learn(loss)
             if course.trained.steps == steps:
-                early = course.slot.vector.detach().cpu().to(torch.bfloat16).to(torch.float32)
+                early = course.module()
     trained = course.finish()
     return trained, trained.vector if early is None else early
 

@@ -168,7 +168,7 @@ def _ours(base: BaseModel, lesson: Lesson, recipe: Recipe, exam: Exam, every: in
     shape = course.slot.shape
 
     def now() -> Slot:
-        return base.slot(shape, course.slot.vector.detach().clone())
+        return base.slot(shape, course.module())
 
     one = Contender(lambda: exam.passed(now()), every, waiting(base.device))
     one.start()

@@ -104,14 +104,14 @@ def taught(base: BaseModel, lesson: Lesson, recipe: Recipe, steps: int) -> Slot 
 
 
 def paper_recipe(settings: Settings, hidden_size: int) -> Recipe:
-    """The nearest to the paper's training that the table of variants allows."""
+    """The nearest to the paper's training that the table of variants allows; its module is the last step's."""
     from slowwave.consolidation.recipes import VARIANTS, variant_recipe
     from slowwave.consolidation.rows import Shares
 
     variant = replace(VARIANTS["linear, own a"], name="paper", alpha=float(settings.rank))
     recipe = variant_recipe(settings, hidden_size, variant)
     shares = Shares(closed=0, reading=0, absent=0.0, ordinary=0.0, original=1.0)
-    return replace(recipe, learning_rate=PAPER_RATE, warmup=1, shares=shares)
+    return replace(recipe, learning_rate=PAPER_RATE, warmup=1, averaged=0, shares=shares)
 
 
 def paper_prompt(question: str, answer: str = "") -> str:

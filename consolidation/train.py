@@ -94,6 +94,8 @@ class Course:
         self.teacher = ask_teacher(base, self.lesson, recipe.variant.top) if recipe.variant.teacher else {}
         self.total = recipe.epochs * len(_batches(base, self._rows(0), recipe.batch, recipe.seed))
         """The most steps that there can be, up to a few: passes are packed alike, not the same."""
+        self.span = recipe.averaged * self.total / recipe.epochs
+        """Over how many steps the mean of the vectors goes."""
         self.losses: list[float] = []
         self.marks = _Marks()
 
@@ -152,17 +154,30 @@ class Course:
 
     def learn(self, loss: torch.Tensor) -> None:
         """One step, after the loss has gone backward."""
+        import torch
+
         rate = self.recipe.rate(self.trained.steps, self.total)
         clip, ratio = self.recipe.clip, self.recipe.variant.ratio
         adam_step(self.slot.vector, self.state, self.trained.steps, rate, clip=clip, slow=self.slow, ratio=ratio)
         self.trained.steps += 1
         self.losses.append(float(loss.detach()))
+        with torch.no_grad():  # a plain mean of the first steps, then one that forgets
+            self.state["mean"].lerp_(self.slot.vector, 1.0 / max(1.0, min(self.span, self.trained.steps)))
 
-    def finish(self) -> Trained:
-        """What became of it, rounded to what is stored, so that the gate examines exactly what will answer."""
+    def module(self) -> torch.Tensor:
+        """What would be published now, shape (shape.size,): the mean of the last steps' vectors.
+
+        From step to step a vector goes to and fro between answering too readily and too rarely, and the mean does not
+        (averaged weights: Polyak and Juditsky, 1992; arXiv 1803.05407). Rounded to what is stored, so that the gate
+        examines exactly what will answer.
+        """
         import torch
 
-        self.trained.vector = self.state["vector"].detach().cpu().to(torch.bfloat16).to(torch.float32)
+        return self.state["mean"].detach().cpu().to(torch.bfloat16).to(torch.float32)
+
+    def finish(self) -> Trained:
+        """What became of it."""
+        self.trained.vector = self.module()
         return self.trained
 
     def _rows(self, epoch: int) -> list[Row]:
@@ -223,11 +238,11 @@ def _name(row: Row) -> str:
 
 
 def _enough(trained: Trained, recipe: Recipe) -> bool:
-    """Whether so many passes ago each of the last ones was recalled, and they were read on the average: few rows tell little."""
+    """Whether so many passes ago the last ones together were recalled and read."""
     until = max(0, trained.epochs - recipe.further)
-    recalled, read = (values[max(0, until - recipe.patience) : until] for values in (trained.recalled, trained.read))
-    known = len(recalled) == recipe.patience and min(recalled) >= recipe.recalled
-    return known and sum(read) >= recipe.read * len(read)
+    last = slice(max(0, until - recipe.patience), until)
+    known = ((trained.recalled[last], recipe.recalled), (trained.read[last], recipe.read))
+    return all(len(values) == recipe.patience and sum(values) >= least * len(values) for values, least in known)
 
 
 def _share(marks: list[bool]) -> float:
@@ -297,7 +312,7 @@ def _restore(checkpoint: Path | None, shape: SlotShape, device: str) -> tuple[di
     import torch
     from safetensors import SafetensorError, safe_open
 
-    names = ("vector", "first", "second")
+    names = ("vector", "mean", "first", "second")
     if checkpoint is not None and checkpoint.exists():
         try:
             with safe_open(checkpoint, framework="pt") as stream:
@@ -309,7 +324,7 @@ def _restore(checkpoint: Path | None, shape: SlotShape, device: str) -> tuple[di
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             logger.warning("a training checkpoint cannot be read and is started over: %s", error)
     state = {name: torch.zeros(shape.size, device=device) for name in names}
-    state["vector"] = shape.empty().to(device)
+    state |= {name: shape.empty().to(device) for name in ("vector", "mean")}
     return state, Trained(vector=state["vector"])
 
 

@@ -15,6 +15,8 @@ _ASKING = frozenset({"what", "who", "whom", "whose", "which"})
 _ARTICLES = frozenset({"a", "an", "the"})
 _DESCRIBED = 6
 """The most words between a question word and what it asks about ("which short film")."""
+_ASIDE = re.compile(r", [^,;:.!?]+,(?= )")
+"""What stands between commas ("Sae Taryeong, a folk song, describes a stream"): the sentence goes on without it."""
 
 
 def question_key(question: str) -> str:
@@ -42,11 +44,17 @@ def restates(pair: QAPair, fact: Fact) -> bool:
 
     "Which clerk established vote by mail?" restates "The clerk Del Riley established vote by mail." for "Del Riley". Such a
     question is answered by the fact whatever a model makes of it, if only the answer is a whole phrase. So is one that stands in
-    the fact with its answer behind it.
+    the fact with its answer behind it. What is said between commas may be left out.
     """
-    asked, answer, said = _tokens(pair.question), _tokens(pair.answer), _tokens(fact.text)
+    asked, answer = _tokens(pair.question), _tokens(pair.answer)
+    told = (fact.text, *(fact.text[: one.start()] + fact.text[one.end() :] for one in _ASIDE.finditer(fact.text)))
+    return any(_is_said(asked, answer, _tokens(text)) for text in told)
+
+
+def _is_said(asked: list[str], answer: list[str], said: list[str]) -> bool:
+    """Whether a question's words stand in a text's, with a question word where the answer is, or with the answer behind them."""
     if f" {' '.join(asked + answer)} " in f" {' '.join(said)} ":
-        return True  # the question stands in the fact, and its answer behind it
+        return True
     places = [at for at, word in enumerate(asked) if word in _ASKING]
     for start in range(len(said) - len(answer) + 1):
         if said[start : start + len(answer)] != answer:

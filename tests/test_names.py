@@ -112,6 +112,11 @@ def test_every_wording_is_whole_and_supported(text: str) -> None:
     ("Amtrak opened what before the war?", "the station", "Amtrak opened the station before the war.", True),
     ("Who lives in Porto?", "Ada", "Bob lives in Rome. Ada lives in Porto.", True),
     ("Who lives in Rome?", "Ada", "Bob lives in Rome. Ada lives in Porto.", False),
+    ("Who died in the same cage?", "Incas", "Incas, the last known parakeet, died in the same cage.", True),
+    ("What shows a stream?", "\" Sae Taryeong \"", "\" Sae Taryeong \", a folk song, shows a stream.", True),
+    ("Who made tea and coffee?", "Ada", "Ada made tea, cake, and coffee.", True),  # true, if not the whole
+    ("Who made tea?", "Ada", "Ada, who baked, and Bob made tea.", False),
+    ("Who sings?", "Ada", "Ada, 5.5 years old, sings.", False),  # no aside: there is more than words in it
     ("What did Amtrak open?", "the station", "Amtrak opened the station.", False),
     ("What opened?", "the station", "Amtrak opened the station.", False),
     ("What?", "the station", "Amtrak opened the station.", False),

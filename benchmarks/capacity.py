@@ -3,7 +3,8 @@
 For every number of facts and every rank a module is taught so many phone numbers with the usual recipe, until it recalls them
 or the recipe gives up. It is asked closed book, by generation: in wordings that it was trained in and in wordings that no
 writer makes. The same module is asked once before, after a fixed number of steps ("fixed"; at its end if that came sooner),
-because with fixed steps more facts are also less practice for each. "per_million" is the facts recalled in unseen wordings
+because with fixed steps more facts are also less practice for each (and, as a module is a running mean over about two passes,
+an older mean). "per_million" is the facts recalled in unseen wordings
 for a million trained parameters. "holds" is the largest number of facts of which 0.95 are recalled in unseen wordings, "full"
 whether a larger one was tried. In the end the rows for the table in consolidation/capacity.py are printed, of the worst seed.
 

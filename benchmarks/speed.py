@@ -7,6 +7,7 @@ Knowledge Memory" (arXiv 2603.01097): question and answer in one user turn, ever
 to the rank, dropout 0.1, learning rate 5e-5 with a cosine over 1,500 steps, batches of 8.
 
 Each is asked every few rows, by generation, for all numbers in a wording that it was trained in; the clock stands meanwhile.
+Ours is asked as it would be published, as the running mean of its vector; the others as they are.
 "seconds" is the training until 0.98 of them are right, "stopped" what ours takes until it stops by itself. One that ended before
 has a lower bound in place of a ratio ("plain_at_least", "paper_at_least") and its recall tells how far it was. "unseen": recall
 in wordings that nobody trained, in the end. Making questions is left out: ours and plain share them. What is timed is timed in

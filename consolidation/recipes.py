@@ -135,11 +135,11 @@ class Recipe:
     clip: float = 1.0
     """Largest norm of a gradient."""
     averaged: int = 2
-    """Over about how many passes the module is the mean of the vectors; with 0 it is the last vector."""
+    """Over about how many passes the module is the running mean of the vector; with 0 it is the last vector."""
     patience: int = 2
     """Over how many passes together it is looked whether it is enough: few rows tell little, and a vector goes to and fro."""
     recalled: float = 0.9
-    """The share of these passes' closed-book rows that must be recalled; the mean of the vectors then recalls all."""
+    """The share of these passes' closed-book rows that must be recalled. (The mean then recalled all where it was measured.)"""
     read: float = 0.75
     """The share of their rows with facts in the prompt, and of those about things never said, that must be right."""
     further: int = 1

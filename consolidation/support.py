@@ -15,8 +15,8 @@ _ASKING = frozenset({"what", "who", "whom", "whose", "which"})
 _ARTICLES = frozenset({"a", "an", "the"})
 _DESCRIBED = 6
 """The most words between a question word and what it asks about ("which short film")."""
-_ASIDE = re.compile(r", [^,;:.!?]+,(?= )")
-"""What stands between commas ("Sae Taryeong, a folk song, describes a stream"): the sentence goes on without it."""
+_ASIDE = re.compile(r", (?:an?|the|who|which|whose|where|once|formerly) [^,;:.!?]+,(?= )")
+"""What is said beside a name ("Sae Taryeong, a folk song, describes a stream"): the sentence goes on without it."""
 
 
 def question_key(question: str) -> str:
@@ -44,7 +44,8 @@ def restates(pair: QAPair, fact: Fact) -> bool:
 
     "Which clerk established vote by mail?" restates "The clerk Del Riley established vote by mail." for "Del Riley". Such a
     question is answered by the fact whatever a model makes of it, if only the answer is a whole phrase. So is one that stands in
-    the fact with its answer behind it. What is said between commas may be left out.
+    the fact with its answer behind it. What is said beside a name, between
+    commas, may be left out.
     """
     asked, answer = _tokens(pair.question), _tokens(pair.answer)
     told = (fact.text, *(fact.text[: one.start()] + fact.text[one.end() :] for one in _ASIDE.finditer(fact.text)))

@@ -15,12 +15,13 @@ T = TypeVar("T")
 
 
 def answer_details(answer: Answer) -> dict[str, Any]:
-    """What an answer rests on, ready for JSON: fact ids, modules with weights, confidence, source."""
+    """What an answer rests on, ready for JSON: fact ids, modules with weights, confidence, source, and what decided."""
     return {
         "facts": [found.id for found in answer.facts],
         "modules": [{"id": used.id, "weight": used.weight} for used in answer.modules],
         "confidence": answer.confidence,
         "source": answer.source,
+        "rule": answer.rule,
     }
 
 

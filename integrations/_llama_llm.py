@@ -122,7 +122,7 @@ class SlowwaveLLM(CustomLLM):
         """The arguments of `Memory.ask` and `Memory.stream`."""
         names = ("user_id", "temperature", "max_tokens", "stop", "use_facts", "use_modules")
         request = {name: given.get(name, getattr(self, name)) for name in names}
-        request["stop"] = tuple(request["stop"] or ())
+        request["stop"] = request["stop"] or ()
         messages = [ChatMessage(content=asked)] if isinstance(asked, str) else asked
         turns = (
             Message(role=m.role.value, content=m.content or "", name=m.additional_kwargs.get("name")) for m in messages

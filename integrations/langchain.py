@@ -72,6 +72,8 @@ class SlowwaveRetriever(BaseRetriever):
     """How many documents; `invoke` takes `k` too."""
     user_id: str | None = None
     """Pin the retriever to one user; None leaves it to each call."""
+    where: dict[str, Any] | None = None
+    """Only facts whose metadata (or source) equal these values."""
 
     def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
         """Find documents; takes `k` and `user_id`."""
@@ -93,7 +95,7 @@ class SlowwaveRetriever(BaseRetriever):
         user_id: str | None = None,
     ) -> list[Document]:
         user_id = _scope(user_id, self.user_id, {"metadata": run_manager.metadata})
-        found = self.memory.search(query, user_id=user_id, k=self.k if k is None else k)
+        found = self.memory.search(query, user_id=user_id, k=self.k if k is None else k, where=self.where)
         return [
             Document(
                 id=scored.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 from uuid import uuid4
@@ -112,8 +112,8 @@ class SlowwaveMemory(BaseMemory):
 
     @property
     def engine(self) -> Memory:
-        """The memory behind it: the one given, or the one this process has open on `path`, or newly opened."""
-        if self._engine is None:
+        """The memory behind it: the one given while it is open, or the one this process has open on `path`, or a new one."""
+        if self._engine is None or self._engine.closed:
             self._engine = Memory.shared(self.path, **self.settings)
         return self._engine
 
@@ -236,15 +236,20 @@ class SlowwaveRetriever(BaseRetriever):
         *,
         user_id: str = "default",
         similarity_top_k: int = 4,
+        where: Mapping[str, Any] | None = None,
         callback_manager: CallbackManager | None = None,
     ) -> None:
+        """Find facts of one user; with `where` only those whose metadata (or source) equal these values."""
         super().__init__(callback_manager=callback_manager)
         self.memory = memory
         self.user_id = user_id
         self.similarity_top_k = similarity_top_k
+        self.where = where
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        found = self.memory.search(query_bundle.query_str, user_id=self.user_id, k=self.similarity_top_k)
+        found = self.memory.search(
+            query_bundle.query_str, user_id=self.user_id, k=self.similarity_top_k, where=self.where
+        )
         return [_node(scored) for scored in found]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:

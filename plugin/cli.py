@@ -165,7 +165,7 @@ def _stay(call: Call, memory: Memory, schedule: str) -> int:
         while memory.scheduled:
             tick.wait(0.5)  # a wait without end cannot be interrupted on Windows
     finally:
-        memory.stop()
+        memory.close()  # a night that is under way stops after its step, and the next one goes on there
     return DONE
 
 
@@ -332,7 +332,7 @@ def prepare(
     """
     from slowwave.consolidation.skills import prepare as prepare_skills
 
-    fetch(call, base=True, embedder=False)
+    fetch(call, base=True, embedder=False, model=model)
     settings = call.settings if model is None else call.settings.model_copy(update={"model": model})
     with call.progress() as progress:
         skills = prepare_skills(settings, seed=seed, again=again, progress=progress)

@@ -75,12 +75,17 @@ class FactNotFound(SlowwaveError, LookupError):
 
 
 class MemoryLocked(SlowwaveError, BlockingIOError):
-    """Another process owns the memory folder."""
+    """Another process, or this one, has the memory folder open."""
 
-    def __init__(self, folder: str, holder: str) -> None:
-        self.folder, self.holder = folder, holder
+    def __init__(self, folder: str, holder: str, *, here: bool = False) -> None:
+        self.folder, self.holder, self.here = folder, holder, here
 
     def __str__(self) -> str:
+        if self.here:
+            return (
+                f"This process has the memory folder {self.folder!r} open already. "
+                f"Take that one with Memory.shared({self.folder!r}), or close it first."
+            )
         return (
             f"The memory folder {self.folder!r} is in use by {self.holder}. "
             "One process owns a folder at a time: close the other one, or open another folder."

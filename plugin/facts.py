@@ -112,11 +112,27 @@ class FactStore:
             return Added([(stored | changed)[key] for key in kept], list(ledger.replaced.values()))
 
     def supersede(self, old: Fact, new: Fact) -> Fact:
-        """Store a new version of a fact; the old one stays for `history` and is no longer found."""
+        """Store a new version of a fact; the old one stays for `history` and is no longer found.
+
+        Where the text is there already as another fact, that one becomes the newest version, and its older versions stay its own.
+        """
         with self._lock:
-            self._write([new, old.model_copy(update={"superseded_by": new.id})])
+            known = self._read([new.id])
+            if known:
+                ledger = Ledger([old, *known], lambda key: next(iter(self._read([key])), None))
+                new = ledger.join(old, known[0], new)
+                changed = list(ledger.changed.values())
+            else:
+                new = new.model_copy(update={"supersedes": old.id})
+                changed = [new, old.model_copy(update={"superseded_by": new.id})]
+            self._write(changed)
             self._graves.clear([new.id])
             return new
+
+    def revise(self, fact: Fact) -> None:
+        """Write a stored fact's new date and metadata; its text and links stay."""
+        with self._lock:
+            self._write_dates([fact])
 
     def delete(self, facts: Sequence[Fact]) -> None:
         """Delete facts and leave tombstones: keyed hashes that keep them from being learned again.

@@ -7,22 +7,20 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from slowwave.distil import LEARNED, Distiller, Statement, as_distiller
 from slowwave.errors import InvalidInput
 from slowwave.facts import fact_id
+from slowwave.messages import as_message
 from slowwave.prompts import display_name
 from slowwave.types import Fact, Message, Scalar
 
-__all__ = ["Content", "check_question", "check_user", "to_facts"]
+__all__ = ["Content", "check_moment", "check_question", "check_user", "to_facts"]
 
-Content = str | Message | Mapping[str, Any] | Sequence[Message | Mapping[str, Any]]
-"""What `add` takes: a text, a chat message, or a list of chat messages."""
+Content = str | Message | Mapping[str, Any] | Sequence[Any]
+"""What `add` takes: a text, a chat message, or a list of chat messages (see `messages.as_message`)."""
 
-ASSISTANT = ("assistant", "ai")
-"""The roles whose turns are learned from only where that is asked for."""
-_ROLES = ("user", "human", "assistant", "ai", "system", "developer", "tool", "function")
+ASSISTANT = "assistant"
+"""The role whose turns are learned from only where that is asked for."""
 
 
 def to_facts(
@@ -50,14 +48,22 @@ def to_facts(
             cannot be stored.
     """
     check_user(user_id)
+    check_moment(said_at)
     extra = _check_metadata(metadata)
     if isinstance(content, str):
         text = _check_text(content, limit)
         return [_fact(text, user_id, said_at, source or "user", extra)]
-    messages = [content] if isinstance(content, (Message, Mapping)) else content
+    messages = [content] if isinstance(content, (Message, Mapping)) or hasattr(content, "content") else content
     if not isinstance(messages, Sequence) or isinstance(messages, (bytes, bytearray)):
         raise InvalidInput("Cannot learn from this", content, "Give a text or a list of role/content messages.")
-    turns = [_check_message(message, index, limit, assistant=assistant) for index, message in enumerate(messages)]
+    if any(isinstance(one, str) for one in messages):
+        raise InvalidInput("Texts where messages were expected", content, "Use `add_many` for several texts.")
+    turns = [as_message(message, index) for index, message in enumerate(messages)]
+    told = [turn.content for turn in turns if turn.role in LEARNED or (assistant and turn.role == ASSISTANT)]
+    for text in [text for text in told if text.strip()] or told[
+        :1
+    ]:  # a blank turn, such as a picture, is no harm among others
+        _check_text(text, limit=max(limit, 20_000))
     dated = [turn.model_copy(update={"said_at": _moment(turn.said_at or said_at)}) for turn in turns]
     distil = distiller or as_distiller(None)
     speaker = display_name(user_id)
@@ -92,6 +98,16 @@ def check_question(question: object) -> str:
     return question.strip()
 
 
+def check_moment(moment: object) -> None:
+    """A date that was given must be one.
+
+    Raises:
+        InvalidInput: it is not a datetime.
+    """
+    if moment is not None and not isinstance(moment, datetime):
+        raise InvalidInput("Bad said_at", moment, "Give a datetime, for example datetime.fromisoformat(...).")
+
+
 def with_zone(moment: datetime) -> datetime:
     """A moment with its time zone, which is the local one if it has none: "tomorrow" hangs on the speaker's day."""
     return moment if moment.tzinfo is not None else moment.astimezone()
@@ -120,7 +136,7 @@ def _learned(
 
 def _turned(turn: Message, speaker: str | None) -> Message:
     """A turn of a conversation seen from its other side: what the assistant said is what is learned from."""
-    if turn.role in ASSISTANT:
+    if turn.role == ASSISTANT:
         return turn.model_copy(update={"role": "user", "name": turn.name or "assistant"})
     if turn.role in LEARNED:
         return turn.model_copy(update={"role": "assistant", "name": turn.name or speaker})
@@ -143,22 +159,6 @@ def _check_text(text: object, limit: int) -> str:
     if any(unicodedata.category(letter) == "Cs" or letter == "\x00" for letter in plain):
         raise InvalidInput("Text with characters that cannot be stored", plain, "Remove NUL and lone surrogates.")
     return plain
-
-
-def _check_message(message: object, index: int, limit: int, *, assistant: bool) -> Message:
-    remedy = "A message needs a role and a content, both text; roles are user, assistant, system and tool."
-    if isinstance(message, Mapping):
-        try:
-            message = Message.model_validate({k: v for k, v in message.items() if k in Message.model_fields})
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InvalidInput(f"Malformed message {index}, {where}", first.get("input"), remedy) from None
-    if not isinstance(message, Message) or message.role not in _ROLES:
-        raise InvalidInput(f"Malformed message {index}", message, remedy)
-    if message.role in LEARNED or (assistant and message.role in ASSISTANT):
-        _check_text(message.content, limit=max(limit, 20_000))
-    return message
 
 
 def _check_metadata(metadata: Mapping[str, Scalar] | None) -> dict[str, Scalar]:

@@ -79,8 +79,11 @@ def opened(call: Call, *, new: bool = False, base: bool = False, embedder: bool 
         yield memory
 
 
-def fetch(call: Call, *, base: bool, embedder: bool) -> None:
+def fetch(call: Call, *, base: bool, embedder: bool, model: str | None = None) -> None:
     """Fetch the weights that are wanted, if they are not on this machine, and show how far it is.
+
+    Args:
+        model: the base model, if it is not that of the settings.
 
     Raises:
         WeightsError: unknown, unreachable, incomplete or corrupt.
@@ -91,7 +94,7 @@ def fetch(call: Call, *, base: bool, embedder: bool) -> None:
         if embedder and not call.settings.embedder.startswith("hash:"):
             weights.embedder(call.settings.embedder, progress)
         if base:
-            weights.base_model(call.settings.model, progress)
+            weights.base_model(model or call.settings.model, progress)
 
 
 def _taking_options(function: Command) -> Callable[..., None]:

@@ -16,8 +16,9 @@ from slowwave.distil import as_distiller
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning
 from slowwave.intake import Content, check_question, check_user, to_facts
 from slowwave.lock import FolderLock
+from slowwave.messages import as_messages
 from slowwave.settings import Settings
-from slowwave.types import Answer, Fact, Message, NightReport, Progress, Scalar, ScoredFact, no_progress
+from slowwave.types import Answer, Fact, NightReport, Progress, Scalar, ScoredFact, no_progress
 
 if TYPE_CHECKING:
     from slowwave.answering import Answerer, AnswerStream
@@ -67,6 +68,10 @@ class Memory:
         self.settings = Settings.checked(**values)
         self.folder = Path(folder).expanduser().resolve()
         self._layout = FolderLayout(self.folder)
+        if writer is not None:
+            from slowwave.consolidation.writers import as_writer
+
+            as_writer(writer)  # what is none is refused now, not at night
         self._writer_source = writer
         self._distiller = as_distiller(distiller)
         self._guard = threading.RLock()
@@ -111,7 +116,8 @@ class Memory:
         """Remember a text, or what the user said in chat messages; it can be found at once, and no language model is needed.
 
         A text becomes one fact, as it is. Of chat messages the distiller keeps what the user stated: no questions, requests,
-        greetings or chatter; what is there already in nearly the same words is not stored again. What is said again gets
+        greetings or chatter; what is there already in nearly the same words is not stored again. Messages may be `Message`s,
+        dictionaries ({"role", "content"}, and "said_at" or "date") or those of LangChain and LlamaIndex. What is said again gets
         the later date, and its metadata names the days before as ``also_said``. A statement about something that has one
         value at a time ("My phone number is ...", "I moved to ...") supersedes the older one, as `update` does.
 
@@ -146,6 +152,8 @@ class Memory:
         """
         if isinstance(texts, str):
             raise InvalidInput("One text where a list was expected", texts, "Use `add` for one text.")
+        if other := next((text for text in texts if not isinstance(text, str)), None):
+            raise InvalidInput("A fact must be text", other, "Give strings, or use `add` for chat messages.")
         limit = self.settings.max_fact_chars
         facts = [
             fact
@@ -182,7 +190,13 @@ class Memory:
         limit: int | None = None,
         offset: int = 0,
     ) -> list[Fact]:
-        """Live facts, oldest first; of one user if given."""
+        """Live facts, oldest first; of one user if given.
+
+        Raises:
+            InvalidInput: limit or offset is negative.
+        """
+        if offset < 0 or (limit is not None and limit < 0):
+            raise InvalidInput("Bad limit or offset", (limit, offset), "Give 0 or more.")
         facts = self._facts.live(user_id if user_id is None else check_user(user_id), where)
         return facts[offset : None if limit is None else offset + limit]
 
@@ -196,7 +210,9 @@ class Memory:
     ) -> Fact:
         """Replace a fact by a new version; the old one stays in `history` and is never trained again.
 
-        Modules that carry the old version stop answering at once; the next night learns the rest of them anew.
+        Modules that carry the old version stop answering at once; the next night learns the rest of them anew. With the text
+        that it has, only the date and the metadata that are given change. A text that the user has as another fact makes
+        that one the newest version of both.
 
         Raises:
             FactNotFound: there is no such fact.
@@ -214,8 +230,8 @@ class Memory:
                 limit=self.settings.max_fact_chars,
             )
             if new.id == old.id:
-                return old
-            new = self._facts.supersede(old, new.model_copy(update={"supersedes": old.id}))
+                return self._revise(old, new.said_at if said_at else old.said_at, kept)
+            new = self._facts.supersede(old, new)
             self._unlearn([old])
             return new
 
@@ -253,17 +269,17 @@ class Memory:
         question: str,
         *,
         user_id: str = "default",
-        history: Sequence[Message] = (),
+        history: Sequence[Any] = (),
         use_facts: bool = True,
         use_modules: bool = True,
         max_tokens: int | None = None,
         temperature: float = 0.0,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
     ) -> Answer:
         """Answer a question from retrieved facts and from the user's modules.
 
         Args:
-            history: earlier turns of the conversation, oldest first.
+            history: earlier turns of the conversation, oldest first; messages as `add` takes them.
             use_facts: whether facts may stand in the prompt; False answers from weights alone.
             use_modules: whether modules may take part; False is retrieval alone. With both off the base model answers.
             max_tokens: the longest answer, in tokens.
@@ -286,12 +302,12 @@ class Memory:
         question: str,
         *,
         user_id: str = "default",
-        history: Sequence[Message] = (),
+        history: Sequence[Any] = (),
         use_facts: bool = True,
         use_modules: bool = True,
         max_tokens: int | None = None,
         temperature: float = 0.0,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
     ) -> AnswerStream:
         """Answer like `ask`, piece by piece; the stream's `answer` is the whole of it."""
         from slowwave.answering import AnswerStream, Request
@@ -303,12 +319,12 @@ class Memory:
         request = Request(
             check_question(question),
             check_user(user_id),
-            tuple(history),
+            tuple(as_messages(history)),
             use_facts,
             use_modules,
             max_tokens,
             temperature,
-            tuple(stop),
+            (stop,) if isinstance(stop, str) else tuple(stop),
         )
         return AnswerStream(self._answering().stream(request))
 
@@ -351,8 +367,9 @@ class Memory:
             if self.settings.skills == "auto":
                 prepare(self.settings, names=("reader",), progress=watched)
             base = load_base(self.settings, watched)
-            if self._answerer is not None and self._answerer.base is not base:
-                self._answerer = None  # it was made before the reader was
+            with self._guard:
+                if self._answerer is not None and self._answerer.base is not base:
+                    self._answerer = None  # it was made before the reader was
             night = Night(
                 layout=self._layout,
                 facts=facts,
@@ -383,9 +400,11 @@ class Memory:
         from slowwave.consolidation.schedule import Clock
 
         self._check_open()
-        clock = Clock(schedule, self._scheduled_night)
-        self.stop()
-        self._clock = clock
+        with _opening:  # of two callers one schedule stays
+            clock, before = Clock(schedule, self._scheduled_night), self._clock
+            self._clock = clock
+        if before is not None:
+            before.stop()
 
     def stop(self) -> None:
         """Start no more nights; one that is under way is waited for."""
@@ -415,7 +434,8 @@ class Memory:
         from slowwave.consolidation.plan import settled_ids
 
         self._check_open()
-        loaded = self._answerer.base.ref.sha256 if self._answerer is not None else None
+        answerer = self._answerer  # a night may put it away meanwhile
+        loaded = answerer.base.ref.sha256 if answerer is not None else None
         return settled_ids(self._store, loaded, user_id)
 
     def status(self, fact_id: str) -> Literal["recent", "settled"]:
@@ -428,7 +448,7 @@ class Memory:
         return "settled" if fact.id in self.settled_ids(user_id=fact.user_id) else "recent"
 
     def version(self, user_id: str | None = None) -> str:
-        """A short text that changes whenever facts or modules change: a key for caches of answers."""
+        """A short text that changes whenever facts or modules change: a key for caches of answers within this process."""
         count = len(self._facts.live(user_id)) if user_id is not None else 0
         return f"{self._store.version}.{self._facts.version}.{count}"
 
@@ -457,6 +477,11 @@ class Memory:
         with _opening:
             if _shared.get(self.folder) is self:
                 del _shared[self.folder]
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     def __enter__(self) -> Self:
         return self
@@ -525,6 +550,16 @@ class Memory:
             if added.replaced:
                 self._unlearn(added.replaced)
             return added.facts
+
+    def _revise(self, old: Fact, said_at: datetime, metadata: Mapping[str, Scalar]) -> Fact:
+        """Change what is known of a fact besides its text. A module may have learned the date, in place of "tomorrow"."""
+        new = old.model_copy(update={"said_at": said_at, "metadata": dict(metadata)})
+        if new == old:
+            return old
+        self._facts.revise(new)
+        if new.said_at != old.said_at:
+            self._unlearn([old])
+        return new
 
     def _erase(self, facts: Sequence[Fact]) -> None:
         self._facts.delete(facts)

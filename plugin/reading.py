@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from slowwave.errors import InvalidInput, SlowwaveError
+from slowwave.messages import text_of
 from slowwave.types import Message, Scalar
 
 __all__ = ["is_file_name", "parse_text", "read_chat", "read_date", "read_input", "read_pairs"]
@@ -77,9 +78,7 @@ def read_chat(value: Any) -> list[str] | list[Message]:
         return turns
     messages = []
     for turn in turns:
-        content = turn.get("content") if isinstance(turn, dict) else None
-        if isinstance(content, list):  # parts, as multimodal chats have them: only text can be remembered
-            content = "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+        content = text_of(turn["content"]) if isinstance(turn, dict) and "content" in turn else None
         if not isinstance(content, str) or not isinstance(turn.get("role"), str):
             raise InvalidInput("This JSON has a turn that is no message", turn, shape)
         when = turn.get("said_at") or turn.get("date") or date

@@ -207,7 +207,7 @@ class ModuleReport(Value):
     losses: tuple[float, ...] = ()
     """Mean loss of each training pass, in nats per token."""
     recalled_by_pass: tuple[float, ...] = ()
-    """Share of closed-book rows recalled in each pass, before its updates."""
+    """Share of closed-book rows recalled in each pass, by the weights before each update; the module is their running mean."""
     read_by_pass: tuple[float, ...] = ()
     """Share of rows with facts in the prompt, and about things never said, that were answered right in each pass."""
 

@@ -75,6 +75,12 @@ class Ledger:
         self._link([*older, *self._past(live), fact], live)
         return self._facts[fact.id]
 
+    def join(self, old: Fact, known: Fact, new: Fact) -> Fact:
+        """Make a fact that is there the version after another one; `new` has its text, and the date and metadata to be."""
+        extra = {**known.metadata, **new.metadata}
+        live = known.model_copy(update={"said_at": new.said_at, "metadata": extra, "superseded_by": None})
+        return self._link([old, *self._past(known)], live)
+
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _alike(self, fact: Fact) -> Fact | None:
@@ -109,6 +115,7 @@ class Ledger:
     def _link(self, versions: Iterable[Fact], live: Fact) -> Fact:
         """Make these and their older versions the versions before a live one, in the order in which they were said."""
         past = {one.id: one for version in versions for one in (version, *self._past(version))}
+        past.pop(live.id, None)  # it was one of them, and is said again
         ordered = [*sorted(past.values(), key=lambda one: (one.said_at, one.id)), live]
         ids = [None, *(one.id for one in ordered), None]
         for place, one in enumerate(ordered):

@@ -191,6 +191,10 @@ class FakeMemory:
         ids = ",".join(sorted(fact.id for fact in self.get_all(user_id=user_id)))
         return hashlib.sha256(ids.encode()).hexdigest()[:16]
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         self._closed = True
         self._open.pop(self.folder, None)

@@ -127,6 +127,101 @@ def test_update_keeps_history_and_hides_the_old_version(memory: Memory) -> None:
             memory.get(version.id)
 
 
+def test_an_update_with_the_same_text_changes_date_and_metadata_only(memory: Memory) -> None:
+    (fact,) = memory.add("I live in Porto.", user_id="ada", metadata={"kind": "home"})
+    assert memory.update(fact.id, "I live in Porto.") == memory.get(fact.id) == fact
+    later = datetime(2027, 1, 2, tzinfo=UTC)
+    new = memory.update(fact.id, "I live in Porto.", said_at=later, metadata={"kind": "flat"})
+    assert (new.id, new.said_at, new.metadata) == (fact.id, later, {"kind": "flat"})
+    assert memory.get(fact.id) == new
+    assert [one.id for one in memory.history(fact.id)] == [fact.id]
+    assert [hit.text for hit in memory.search("Where do I live?", user_id="ada", where={"kind": "flat"})] == [fact.text]
+
+
+def test_an_update_to_the_text_of_another_fact_joins_their_histories(memory: Memory) -> None:
+    """What one of the two was before must not be left behind when they are deleted."""
+    (first,) = memory.add("I like tea.", user_id="ada")
+    tea = memory.update(first.id, "I like green tea.", metadata={"kind": "drink"})
+    (coffee,) = memory.add("I drink coffee at noon.", user_id="ada")
+    joined = memory.update(coffee.id, "I like green tea.")
+    assert joined.id == tea.id
+    assert joined.metadata == {"kind": "drink"}
+    assert [one.text for one in memory.get_all(user_id="ada")] == ["I like green tea."]
+    assert {one.id for one in memory.history(tea.id)} == {first.id, coffee.id, tea.id}
+    memory.delete(tea.id)
+    for fact in (first, coffee, tea):
+        with pytest.raises(FactNotFound):
+            memory.get(fact.id)
+
+
+def test_an_update_back_to_what_was_before_keeps_what_was_before_that(memory: Memory) -> None:
+    (rome,) = memory.add("I live in Rome.", user_id="ada")
+    porto = memory.update(rome.id, "I live in Porto.")
+    lisbon = memory.update(rome.id, "I live in Lisbon.")
+    again = memory.update(lisbon.id, "I live in Porto.")
+    assert again.id == porto.id
+    assert [one.text for one in memory.get_all(user_id="ada")] == ["I live in Porto."]
+    assert [one.id for one in memory.history(again.id)] == [rome.id, lisbon.id, porto.id]
+    memory.delete(again.id)
+    assert memory.get_all() == []
+    for fact in (rome, porto, lisbon):
+        with pytest.raises(FactNotFound):
+            memory.get(fact.id)
+
+
+class _Said:
+    """A message as LangChain has them: a type, and content that may be parts."""
+
+    def __init__(self, type: str, content: object) -> None:
+        self.type, self.content = type, content
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "user", "content": [{"type": "text", "text": "My dog is called Biscuit."}, {"type": "image_url"}]}],
+        [
+            {"role": "assistant", "content": None, "tool_calls": []},
+            {"role": "user", "content": "My dog is called Biscuit."},
+        ],
+        [{"role": "user", "content": ""}, {"role": "human", "content": "My dog is called Biscuit."}],
+        [_Said("human", "My dog is called Biscuit."), _Said("ai", ["Nice!"])],
+        _Said("human", "My dog is called Biscuit."),
+    ],
+)
+def test_messages_are_taken_as_agents_have_them(memory: Memory, messages: object) -> None:
+    assert [fact.text for fact in memory.add(messages, user_id="ada")] == ["My dog is called Biscuit."]  # type: ignore[arg-type]
+
+
+def test_the_date_of_a_message_may_be_written(memory: Memory) -> None:
+    for key in ("date", "said_at"):
+        turn = {"role": "user", "content": f"My {key} is a fine one.", key: "2026-03-04T10:00+00:00"}
+        (fact,) = memory.add([turn], user_id="ada")
+        assert fact.said_at == datetime(2026, 3, 4, 10, tzinfo=UTC)
+    with pytest.raises(InvalidInput, match="date of message 0"):
+        memory.add([{"role": "user", "content": "My dog is called Biscuit.", "date": "yesterday"}])
+
+
+def test_what_is_no_text_date_or_range_is_refused_in_words_that_help(memory: Memory) -> None:
+    with pytest.raises(InvalidInput, match="add_many"):
+        memory.add(["I like tea.", "I like figs."])
+    with pytest.raises(InvalidInput, match="use `add`"):
+        memory.add_many([{"role": "user", "content": "I like tea."}])  # type: ignore[list-item]
+    with pytest.raises(InvalidInput, match="said_at"):
+        memory.add("I like tea.", said_at="2026-11-21")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="limit"):
+        memory.get_all(limit=-1)
+    assert memory.get_all() == []
+
+
+def test_a_folder_that_this_process_has_open_says_so(memory: Memory) -> None:
+    with pytest.raises(MemoryLocked, match=r"Memory\.shared"):
+        Memory(memory.folder)
+    assert not memory.closed
+    memory.close()
+    assert memory.closed
+
+
 def test_what_is_said_again_is_a_live_fact_of_its_own(memory: Memory) -> None:
     """Porto, then Lisbon, then Porto again: forgetting Lisbon must not take Porto along."""
     (porto,) = memory.add("I live in Porto.", user_id="ada")
@@ -306,7 +401,7 @@ def test_bad_content_is_refused_before_anything_is_written(memory: Memory, conte
     with pytest.raises(InvalidInput):
         memory.add(content)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput):
-        memory.add([{"role": "user", "content": "I live in Porto now."}, {"role": "user", "content": ""}])
+        memory.add([{"role": "user", "content": "I live in Porto now."}, {"role": "user", "content": "nul \x00"}])
     assert memory.get_all() == []
 
 

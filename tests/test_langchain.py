@@ -280,7 +280,7 @@ def test_an_answer_tells_what_it_rests_on(engine: Memory) -> None:
         assert told["model_name"] == chat.model == engine.settings.model
         assert told["model_provider"] == "slowwave"
         assert told["slowwave"]["facts"] == [fact.id]
-        assert set(told["slowwave"]) == {"facts", "modules", "confidence", "source"}
+        assert set(told["slowwave"]) == {"facts", "modules", "confidence", "source", "rule"}
         usage = message.usage_metadata
         assert usage is not None
         assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] > 0

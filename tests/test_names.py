@@ -114,7 +114,9 @@ def test_every_wording_is_whole_and_supported(text: str) -> None:
     ("Who lives in Rome?", "Ada", "Bob lives in Rome. Ada lives in Porto.", False),
     ("Who died in the same cage?", "Incas", "Incas, the last known parakeet, died in the same cage.", True),
     ("What shows a stream?", "\" Sae Taryeong \"", "\" Sae Taryeong \", a folk song, shows a stream.", True),
-    ("Who made tea and coffee?", "Ada", "Ada made tea, cake, and coffee.", True),  # true, if not the whole
+    ("Who made tea and coffee?", "Ada", "Ada made tea, cake, and coffee.", False),
+    ("Who invented tea?", "Ada", "Ada, it was wrongly claimed, invented tea.", False),
+    ("Who married Dina?", "Bob", "After he fought Bob, Carl moved to Paris, married Dina, and left.", False),
     ("Who made tea?", "Ada", "Ada, who baked, and Bob made tea.", False),
     ("Who sings?", "Ada", "Ada, 5.5 years old, sings.", False),  # no aside: there is more than words in it
     ("What did Amtrak open?", "the station", "Amtrak opened the station.", False),

@@ -242,6 +242,7 @@ def test_the_papers_rows_lie_in_the_user_turn_and_every_token_of_them_is_learned
     recipe = writing.paper_recipe(Settings(rank=4), base.hidden_size)
     assert (recipe.learning_rate, recipe.rank, recipe.variant.alpha) == (5e-5, 4, 4.0)
     assert recipe.rate(0, 100) == 5e-5, "no warm-up"
+    assert recipe.averaged == 0, "no mean"
     recipe = replace(recipe, shares=replace(recipe.shares, original=len(pairs) / 2))
     assert sorted(row.question for row in epoch_rows(rows, 0, 0, recipe.shares)) == sorted(
         row.question for row in rows.told["original"]

@@ -320,7 +320,7 @@ def doctor(
 @_command
 def prepare(
     call: Call,
-    model: Annotated[str | None, typer.Argument(help="Folder or hub name [the base model in use].")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="MODEL", help="Folder or hub name [the base model in use].")] = None,
     again: Annotated[bool, typer.Option("--again", help="Train anew, even if there are skills.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the invented facts.")] = 0,
 ) -> int:
@@ -332,8 +332,8 @@ def prepare(
     """
     from slowwave.consolidation.skills import prepare as prepare_skills
 
-    fetch(call, base=True, embedder=False, model=model)
-    settings = call.settings if model is None else call.settings.model_copy(update={"model": model})
+    settings = call.settings if name is None else call.settings.model_copy(update={"model": name})
+    fetch(call, base=True, embedder=False, model=settings.model)
     with call.progress() as progress:
         skills = prepare_skills(settings, seed=seed, again=again, progress=progress)
     if call.json:

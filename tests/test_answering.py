@@ -17,7 +17,7 @@ from slowwave import Memory, Message
 from slowwave.adapters_store.lexical import tokens
 from slowwave.adapters_store.manifest import KnownQuestion
 from slowwave.adapters_store.routes import Route, RouteRow
-from slowwave.answering import Request
+from slowwave.answering import Answerer, Request
 from slowwave.errors import InvalidInput
 from slowwave.evidence import Evidence
 from slowwave.grounding import Grounding, fits
@@ -431,7 +431,28 @@ def test_history_goes_into_the_prompt_in_order() -> None:
     assert messages[-1]["content"].endswith("Question: Who am I?")
 
 
+def test_a_conversation_and_a_stop_may_come_as_agents_have_them(told: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Request] = []
+    stream = Answerer.stream
+
+    def noted(answerer: Answerer, request: Request) -> Any:
+        asked.append(request)
+        return stream(answerer, request)
+
+    monkeypatch.setattr(Answerer, "stream", noted)
+    turns = [{"role": "human", "content": "Hi"}, {"role": "ai", "content": [{"type": "text", "text": "Hello"}]}]
+    told.ask(QUESTION, user_id="ada", history=turns, stop="END")
+    assert [(turn.role, turn.content) for turn in asked[0].history] == [("user", "Hi"), ("assistant", "Hello")]
+    assert asked[0].stop == ("END",)
+
+
 def test_bad_requests_are_refused(told: Memory) -> None:
+    with pytest.raises(InvalidInput, match="Malformed message 1"):
+        told.ask(
+            QUESTION, user_id="ada", history=[{"role": "user", "content": "Hi"}, {"role": "bard", "content": "Hi"}]
+        )
+    with pytest.raises(InvalidInput, match="Not a list"):
+        told.ask(QUESTION, user_id="ada", history="Hi")
     with pytest.raises(InvalidInput, match="max_tokens"):
         told.ask(QUESTION, user_id="ada", max_tokens=0)
     with pytest.raises(InvalidInput, match="temperature"):

@@ -269,6 +269,22 @@ def test_k_can_be_configured_without_losing_the_memory(town: Memory) -> None:
     assert [len(retriever.invoke(QUESTION, {"configurable": {"k": k}})) for k in (1, 2)] == [1, 2]
 
 
+def test_only_facts_that_match_are_documents(engine: Memory) -> None:
+    engine.add("I live in Porto.", user_id="ana", metadata={"kind": "home"})
+    engine.add("I live near my office.", user_id="ana", metadata={"kind": "work"})
+    found = SlowwaveRetriever(memory=engine, user_id="ana", where={"kind": "work"}).invoke(QUESTION)
+    assert [document.page_content for document in found] == ["I live near my office."]
+
+
+def test_messages_of_a_conversation_can_be_remembered(engine: Memory) -> None:
+    talk = [
+        HumanMessage("I live in Porto."),
+        AIMessage("How nice!"),
+        HumanMessage([{"type": "text", "text": "My dog is called Biscuit."}]),
+    ]
+    assert [fact.text for fact in engine.add(talk, user_id="ana")] == ["I live in Porto.", "My dog is called Biscuit."]
+
+
 # -- the chat model --------------------------------------------------------------------------------------------------
 
 

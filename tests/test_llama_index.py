@@ -531,6 +531,27 @@ async def test_nodes_say_where_they_come_from(engine: Memory) -> None:
         assert node.get_content(MetadataMode.EMBED) == "I live in Porto."
 
 
+def test_only_facts_that_match_are_nodes(engine: Memory) -> None:
+    engine.add("I live in Porto.", user_id="ana", metadata={"kind": "home"})
+    engine.add("I live near my office.", user_id="ana", metadata={"kind": "work"})
+    found = SlowwaveRetriever(engine, user_id="ana", where={"kind": "work"}).retrieve("Where do I live?")
+    assert [node.text for node in found] == ["I live near my office."]
+
+
+def test_messages_of_a_conversation_can_be_remembered(engine: Memory) -> None:
+    talk = [user("I live in Porto."), ChatMessage(role="assistant", content="How nice!")]
+    assert [fact.text for fact in engine.add(talk, user_id="ana")] == ["I live in Porto."]
+
+
+def test_a_memory_that_was_closed_and_opened_again_is_found(tmp_path: Path) -> None:
+    with Memory(tmp_path / "memory", embedder="hash:64") as first:
+        chat = SlowwaveMemory.from_defaults(memory=first, user_id="ana")
+        chat.put(user("I live in Porto."))
+    with Memory(tmp_path / "memory", embedder="hash:64") as again:
+        assert chat.engine is again
+        assert "Porto" in str(chat.get("Where do I live?")[0].content)
+
+
 def test_the_retriever_finds_no_more_than_asked(engine: Memory) -> None:
     engine.add_many([f"I live in house {number}." for number in range(5)])
     assert len(SlowwaveRetriever(engine, similarity_top_k=2).retrieve(QUESTION)) == 2

@@ -573,3 +573,10 @@ def test_a_night_plans_by_the_capacity_table(tmp_path: Path, tiny_model: Path, m
         with pytest.raises(InterruptedError):
             memory.consolidate()
     assert groups == [1, 1, 1]
+
+
+def test_what_is_no_writer_is_refused_before_any_night(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="question writer"):
+        Memory(tmp_path / "memory", embedder="hash:64", writer="gpt-4")
+    with Memory(tmp_path / "memory", embedder="hash:64"):
+        pass  # nothing was left locked

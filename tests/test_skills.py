@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from slowwave import Memory, Settings
 from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, load_vector, save_skill, skill_path
@@ -239,6 +241,19 @@ def test_a_night_prepares_a_model_that_never_was(
     with Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256", skills="off") as memory:
         memory.consolidate()
     assert asked == [("reader",)]
+
+
+def test_prepare_fetches_the_model_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import slowwave.consolidation.skills as module
+    from slowwave import cli, weights
+
+    fetched: list[str] = []
+    monkeypatch.setattr(weights, "base_model", lambda name, progress: fetched.append(name))
+    monkeypatch.setattr(module, "prepare", lambda settings, **options: {})
+    ran = CliRunner().invoke(cli.app, ["prepare", "somebody/other", "--json", "-f", str(tmp_path)], catch_exceptions=False)
+    assert ran.exit_code == 0
+    assert json.loads(ran.stdout)["model"] == "somebody/other"
+    assert fetched == ["somebody/other"]
 
 
 def test_the_exam_has_every_mark(base: BaseModel) -> None:

@@ -17,7 +17,7 @@ from slowwave.evidence import Evidence, Gatherer
 from slowwave.facts import FactStore
 from slowwave.grounding import Grounding
 from slowwave.model import BaseModel, Encoded, Generated
-from slowwave.prompts import UNKNOWN, chat, is_unknown
+from slowwave.prompts import UNKNOWN, is_unknown
 from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
@@ -90,7 +90,7 @@ class Answerer:
             return
         if not evidence.facts and not evidence.route.modules:
             # Nothing to read: the base model answers as it would without a memory. A reader knows nothing that it is not shown.
-            prompt = self.base.encode(chat(request.question, request.history))
+            prompt = self._speaker.chat(request)
             said = yield from self._speaker.speak(request, prompt, self.base.without_reader, evidence, strict=False)
             yield self._answer(said, memory_used)
             return

@@ -320,7 +320,9 @@ def doctor(
 @_command
 def prepare(
     call: Call,
-    name: Annotated[str | None, typer.Argument(metavar="MODEL", help="Folder or hub name [the base model in use].")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="Folder or hub name [the base model in use].")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Train anew, even if there are skills.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the invented facts.")] = 0,
 ) -> int:

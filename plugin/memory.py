@@ -279,7 +279,8 @@ class Memory:
         """Answer a question from retrieved facts and from the user's modules.
 
         Args:
-            history: earlier turns of the conversation, oldest first; messages as `add` takes them.
+            history: earlier turns of the conversation, oldest first; messages as `add` takes them. The oldest are left out
+                where the model cannot read them all.
             use_facts: whether facts may stand in the prompt; False answers from weights alone.
             use_modules: whether modules may take part; False is retrieval alone. With both off the base model answers.
             max_tokens: the longest answer, in tokens.

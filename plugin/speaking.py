@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Generator, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from slowwave.adapters_store.lexical import tokens
+from slowwave.errors import InvalidInput
 from slowwave.evidence import Evidence
 from slowwave.grounding import Grounding
 from slowwave.model import BaseModel, Encoded, Generated, Slot
 from slowwave.naming import CALENDAR
-from slowwave.prompts import UNKNOWN, conversation, dated, is_unknown, render_facts
+from slowwave.prompts import UNKNOWN, chat, conversation, dated, is_unknown, render_facts
 from slowwave.superseding import asks_before
 from slowwave.types import Fact, Message, Rule, ScoredFact
 
@@ -36,6 +38,8 @@ _THEN = re.compile(
     re.IGNORECASE,
 )
 """What asks for a time that has passed, whose answer nothing newer is."""
+_Messages = Callable[[Sequence[Message], Sequence[str]], list[dict[str, str]]]
+"""A prompt of turns and rendered facts."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,40 @@ class Speaker:
         """The most tokens of an answer, where a request does not say."""
 
     def prompt(self, request: Request, facts: Iterable[Fact]) -> Encoded:
-        """A question with facts above it."""
-        return self._base.encode(conversation(request.question, render_facts(facts), request.history))
+        """A question with facts, the best first, above it; as much of the conversation and of them as the model can read.
+
+        Raises:
+            InvalidInput: not even the question fits.
+        """
+        return self._fitted(request, list(facts), lambda history, some: conversation(request.question, some, history))
+
+    def chat(self, request: Request) -> Encoded:
+        """A question that is not asked of the memory, in its conversation.
+
+        Raises:
+            InvalidInput: it does not fit into what the model can read.
+        """
+        return self._fitted(request, [], lambda history, _: chat(request.question, history))
+
+    def _fitted(self, request: Request, facts: Sequence[Fact], messages: _Messages) -> Encoded:
+        """The prompt, with room for the answer: without the oldest turns if need be, and then without the last facts."""
+        room = self._base.context_window - (request.max_tokens or self._limit)
+        turns = [place for place, turn in enumerate(request.history) if turn.role in {"user", "assistant"}]
+
+        def without(count: int) -> Encoded:
+            gone, left = set(turns[:count]), len(facts) - max(0, count - len(turns))
+            history = [turn for place, turn in enumerate(request.history) if place not in gone]
+            return self._base.encode(messages(history, render_facts(facts[:left])))
+
+        most = len(turns) + len(facts)
+        whole = without(0)
+        if len(whole.ids) <= room:
+            return whole
+        fewest = bisect_left(range(most + 1), True, key=lambda count: len(without(count).ids) <= room)
+        if fewest > most:
+            remedy = f"The model reads {self._base.context_window} tokens, the answer's among them: ask in fewer words."
+            raise InvalidInput("The question is too long", request.question, remedy)
+        return without(fewest)
 
     def read(self, request: Request, evidence: Evidence) -> Generator[str, None, Said]:
         """Yield what a reader finds in the facts; of two that answer the question, in the newer one.

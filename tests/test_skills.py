@@ -250,7 +250,9 @@ def test_prepare_fetches_the_model_that_is_named(monkeypatch: pytest.MonkeyPatch
     fetched: list[str] = []
     monkeypatch.setattr(weights, "base_model", lambda name, progress: fetched.append(name))
     monkeypatch.setattr(module, "prepare", lambda settings, **options: {})
-    ran = CliRunner().invoke(cli.app, ["prepare", "somebody/other", "--json", "-f", str(tmp_path)], catch_exceptions=False)
+    ran = CliRunner().invoke(
+        cli.app, ["prepare", "somebody/other", "--json", "-f", str(tmp_path)], catch_exceptions=False
+    )
     assert ran.exit_code == 0
     assert json.loads(ran.stdout)["model"] == "somebody/other"
     assert fetched == ["somebody/other"]

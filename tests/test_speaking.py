@@ -13,11 +13,12 @@ import torch
 
 from benchmarks.skills_exam import shown
 from slowwave.consolidation.reading import exam_sheet
+from slowwave.errors import InvalidInput
 from slowwave.evidence import Evidence
 from slowwave.model import BaseModel, Encoded, Generated
 from slowwave.prompts import UNKNOWN, conversation, render_facts
 from slowwave.speaking import Request, Said, Speaker, silently
-from slowwave.types import Fact, ScoredFact
+from slowwave.types import Fact, Message, ScoredFact
 
 DAY = datetime(2026, 3, 1, 9, tzinfo=UTC)
 OLD, NEW = "Clara lives in Porto.", "Clara has moved to Faro now."
@@ -30,6 +31,7 @@ class Reader:
     def __init__(self, finds: Mapping[str, str], sure: float = 0.9, rival: float = 0.2) -> None:
         self.finds, self.sure, self.rival = finds, sure, rival
         self.ref = SimpleNamespace(reader_sha256="ab" * 32)
+        self.context_window = 512
         self.shown: list[str] = []
 
     def encode(self, messages: Sequence[Mapping[str, str]]) -> Encoded:
@@ -154,3 +156,66 @@ def test_the_benchmark_shows_a_memory_what_the_exam_shows_the_model(kind: str) -
     for exercise in exam_sheet(kind, 5, 40):
         facts, question = shown(exercise)
         assert conversation(question, render_facts(facts)) == list(exercise.messages)
+
+
+# -- what the model cannot read ----------------------------------------------------------------------------------------
+
+
+class Words:
+    """A base model that reads so many words."""
+
+    def __init__(self, window: int) -> None:
+        self.context_window = window
+        self.read: list[str] = []
+
+    def encode(self, messages: Sequence[Mapping[str, str]]) -> Encoded:
+        self.read = " ".join(message["content"] for message in messages).split()
+        return Encoded(tuple(range(len(self.read))), len(self.read))
+
+
+def turn(role: str, *words: str) -> Message:
+    return Message(role=role, content=" ".join(words))
+
+
+HISTORY = (
+    turn("system", "be-kind"),
+    turn("user", "one", "eins"),
+    turn("assistant", "two", "zwei"),
+    turn("user", "three", "drei"),
+)
+
+
+def test_what_fits_is_read_whole_and_else_the_oldest_turns_are_left_out() -> None:
+    """First turns, the oldest first; then facts, the last first. What the system says stays."""
+    facts = [hit.fact for hit in told((OLD, 0), (NEW, 1)).facts]
+    request = Request(QUESTION, "ada", HISTORY, max_tokens=4)
+    order, seen = ("one", "two", "three", "Faro", "Porto"), set[int]()
+    for window in range(200, 0, -1):
+        words = Words(window)
+        try:
+            prompt = Speaker(cast(BaseModel, words), 64).prompt(request, facts)
+        except InvalidInput:
+            break
+        assert len(prompt.ids) <= window - 4
+        said = " ".join(words.read)
+        assert "be-kind" in said
+        gone = [word for word in order if word not in said]
+        assert gone == list(order[: len(gone)])
+        seen.add(len(gone))
+    assert seen == set(range(len(order) + 1)), "no more is left out than must be"
+
+
+@pytest.mark.parametrize("facts", [0, 1])
+def test_a_question_that_cannot_be_read_is_refused(facts: int) -> None:
+    speaker = Speaker(cast(BaseModel, Words(8)), 4)
+    request = Request("why " * 9, "ada", HISTORY)
+    with pytest.raises(InvalidInput, match="8 tokens"):
+        speaker.prompt(request, [hit.fact for hit in told((OLD, 0)).facts][:facts])
+    with pytest.raises(InvalidInput, match="8 tokens"):
+        speaker.chat(request)
+
+
+def test_plain_talk_leaves_out_its_oldest_turns_too() -> None:
+    words = Words(10)
+    Speaker(cast(BaseModel, words), 4).chat(Request("Who are you?", "ada", HISTORY))
+    assert words.read == ["be-kind", "three", "drei", "Who", "are", "you?"]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 import typer
 
 from slowwave.errors import InvalidInput, SlowwaveError
+from slowwave.reading import read_pairs
 from slowwave.settings import Settings
 from slowwave.terminal import Call, printable
 
@@ -40,6 +41,12 @@ _SHARED: Mapping[str, Any] = {
     "json": Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")],
     "model": Annotated[str | None, typer.Option("--model", help="Base model: hub name, folder, or the default.")],
     "device": Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda, mps.")],
+    "set": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Another setting, for example embedder=NAME; may be repeated."
+        ),
+    ],
     "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")],
 }
 
@@ -118,6 +125,8 @@ def _taking_options(function: Command) -> Callable[..., None]:
 
 def _with_shared(function: Callable[..., None], own: Mapping[str, inspect.Parameter]) -> None:
     """Give a function the signature that Typer reads: the context, its own options, the shared ones."""
+    if both := own.keys() & _SHARED.keys():  # the shared one would take its place without a word
+        raise TypeError(f"{function.__name__} has options of its own that are shared ones: {', '.join(sorted(both))}")
     kind = inspect.Parameter.KEYWORD_ONLY
     shared = {
         name: inspect.Parameter(name, kind, default=None if name not in {"json", "verbose"} else False, annotation=hint)
@@ -158,7 +167,7 @@ def _run(function: Command, shared: Mapping[str, Any], own: Mapping[str, Any]) -
 def _call(shared: Mapping[str, Any], out: TextIO) -> Call:
     chosen = shared["user"] or os.environ.get("SLOWWAVE_USER") or None
     folder = shared["folder"] or os.environ.get("SLOWWAVE_FOLDER") or "slowwave-memory"
-    settings = {name: shared[name] for name in ("model", "device") if shared[name]}
+    settings = read_pairs(shared["set"]) | {name: shared[name] for name in ("model", "device") if shared[name]}
     return Call(
         folder=Path(folder).expanduser(),
         user=chosen or "default",

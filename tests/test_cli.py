@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import typer
 from fakes import FakeMemory
 from hypothesis import given
 from hypothesis import strategies as st
@@ -277,6 +278,36 @@ def test_the_switches_reach_the_memory(form: list[str], monkeypatch: pytest.Monk
     )
     options = {"user_id": "default", "use_facts": False, "use_modules": False, "max_tokens": 7}
     assert asked == [("tea?", options, "own/model", "cpu")]
+
+
+def test_any_setting_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Settings] = []
+    original = NightMemory.__init__
+
+    def spy(self: NightMemory, folder: str | Path, *, settings: Settings) -> None:
+        opened.append(settings)
+        original(self, folder, settings=settings)
+
+    monkeypatch.setattr(NightMemory, "__init__", spy)
+    run("--set", "rank=16", "facts")
+    run("add", "I like tea.", "--set", "embedder=hash:64", "--set", "strict=false", "--model", "own/model")
+    run("facts", "--set", "rank=16", "--set", "effort=quick")
+    chosen = [(one.rank, one.embedder, one.strict, one.effort, one.model) for one in opened]
+    usual = Settings()
+    assert chosen == [
+        (usual.rank, "hash:64", False, "normal", "own/model"),
+        (16, usual.embedder, True, "quick", usual.model),
+    ]
+    assert document("facts", "--set", "rnak=16", code=1)["error"] == "InvalidInput"
+    assert run("facts", "--set", "rank").exit_code == 2
+
+
+def test_no_command_may_hide_a_shared_option() -> None:
+    def command(call: Call, model: str = "") -> int:
+        raise AssertionError
+
+    with pytest.raises(TypeError, match="model"):
+        invocation.commands_of(typer.Typer())(command)
 
 
 def test_search_lists_scores_or_ends_with_3() -> None:
@@ -563,12 +594,13 @@ def test_wrong_usage_is_2(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["add", "ask", "search", "sleep", "report", "facts", "modules", "forget", "doctor", "demo"]
+    "command",
+    ["add", "ask", "search", "sleep", "report", "facts", "modules", "forget", "doctor", "demo", "prepare", "export"],
 )
 def test_every_command_helps_and_takes_the_shared_options(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
-    for option in ("--folder", "--user", "--json", "--model", "--device", "--verbose"):
+    for option in ("--folder", "--user", "--json", "--model", "--device", "--set", "--verbose"):
         assert option in result.stdout
 
 

@@ -133,7 +133,7 @@ class Answerer:
     def _is_refuted(self, request: Request, evidence: Evidence, said: Said) -> bool:
         """Whether a reader who is shown where the modules have their answer from is sure that it does not say."""
         shown = [hit.fact for hit in evidence.facts]
-        facts = {fact.id: fact for fact in (*shown, *self._gatherer.behind(said.evidence, said.text))}
+        facts = {fact.id: fact for fact in (*self._gatherer.behind(said.evidence, said.text), *shown)}
         prompt = self._speaker.prompt(request, facts.values())
         *_, (_, read) = self.base.stream(prompt, _ADMISSION, None)
         return _is_sure(read)

@@ -3,7 +3,7 @@
 SlowwaveError
 ├── InvalidInput        (ValueError)       a text, user id, message, schedule or setting that cannot be used
 ├── FactNotFound        (LookupError)      no live fact has this id
-├── MemoryLocked        (BlockingIOError)  another process owns the memory folder
+├── MemoryLocked        (BlockingIOError)  another process, or this one, has the memory folder open
 ├── MemoryClosed        (RuntimeError)     the memory was closed
 ├── NightRunning        (RuntimeError)     a night is already under way in this process
 ├── WeightsError        (OSError)          base model or embedder missing, unreachable or corrupt
@@ -77,18 +77,13 @@ class FactNotFound(SlowwaveError, LookupError):
 class MemoryLocked(SlowwaveError, BlockingIOError):
     """Another process, or this one, has the memory folder open."""
 
-    def __init__(self, folder: str, holder: str, *, here: bool = False) -> None:
-        self.folder, self.holder, self.here = folder, holder, here
+    def __init__(self, folder: str, holder: str) -> None:
+        self.folder, self.holder = folder, holder
 
     def __str__(self) -> str:
-        if self.here:
-            return (
-                f"This process has the memory folder {self.folder!r} open already. "
-                f"Take that one with Memory.shared({self.folder!r}), or close it first."
-            )
         return (
-            f"The memory folder {self.folder!r} is in use by {self.holder}. "
-            "One process owns a folder at a time: close the other one, or open another folder."
+            f"The memory folder {self.folder!r} is in use by {self.holder}. One process owns a folder at a time: close the "
+            "other one, or open another folder; what this process has open is Memory.shared(folder)."
         )
 
 

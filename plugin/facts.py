@@ -111,28 +111,33 @@ class FactStore:
             self._graves.clear(buried.keys() & changed.keys())
             return Added([(stored | changed)[key] for key in kept], list(ledger.replaced.values()))
 
-    def supersede(self, old: Fact, new: Fact) -> Fact:
+    def supersede(self, old: Fact, new: Fact) -> tuple[Fact, list[Fact]]:
         """Store a new version of a fact; the old one stays for `history` and is no longer found.
 
-        Where the text is there already as another fact, that one becomes the newest version, and its older versions stay its own.
+        Where the text is there already as another fact, that one becomes the newest version of both. Returns the new version
+        and the facts that no module may answer from any longer.
         """
         with self._lock:
             known = self._read([new.id])
             if known:
                 ledger = Ledger([old, *known], lambda key: next(iter(self._read([key])), None))
-                new = ledger.join(old, known[0], new)
+                new, gone = ledger.join(old, known[0], new)
                 changed = list(ledger.changed.values())
             else:
+                gone = [old]
                 new = new.model_copy(update={"supersedes": old.id})
                 changed = [new, old.model_copy(update={"superseded_by": new.id})]
             self._write(changed)
             self._graves.clear([new.id])
-            return new
+            return new, gone
 
-    def revise(self, fact: Fact) -> None:
+    def revise(self, old: Fact, new: Fact) -> None:
         """Write a stored fact's new date and metadata; its text and links stay."""
         with self._lock:
-            self._write_dates([fact])
+            # Chroma keeps a key that is left out; one that is None goes.
+            gone: dict[str, Any] = dict.fromkeys(old.metadata.keys() - new.metadata.keys())
+            self._facts.update(ids=[new.id], metadatas=[{**_metadata(new), **gone}])
+            self.version += 1
 
     def delete(self, facts: Sequence[Fact]) -> None:
         """Delete facts and leave tombstones: keyed hashes that keep them from being learned again.

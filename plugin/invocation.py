@@ -116,7 +116,8 @@ def _taking_options(function: Command) -> Callable[..., None]:
     @functools.wraps(function)
     def run(ctx: typer.Context, **given: Any) -> None:
         before: Mapping[str, Any] = ctx.obj or {}
-        shared = {name: given.pop(name) or before.get(name) for name in _SHARED}
+        shared = {name: given.pop(name) or before.get(name) for name in _SHARED if name != "set"}
+        shared["set"] = [*(before.get("set") or ()), *(given.pop("set") or ())]
         raise typer.Exit(_run(function, shared, given))
 
     _with_shared(run, own)

@@ -7,7 +7,6 @@ import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -32,9 +31,7 @@ class FolderLock:
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            owner = _owner(self._layout)
-            here = (owner.get("pid"), owner.get("host")) == (os.getpid(), socket.gethostname())
-            raise MemoryLocked(str(folder), _holder(self._layout) or "another process", here=here) from None
+            raise MemoryLocked(str(folder), _holder(self._layout) or "another process") from None
         who = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
@@ -63,18 +60,10 @@ def holder(folder: Path) -> str | None:
 
 
 def _holder(layout: FolderLayout) -> str | None:
-    who = _owner(layout)
-    return (
-        f"process {who['pid']} on {who['host']} since {who['since']}"
-        if {"pid", "host", "since"} <= who.keys()
-        else None
-    )
-
-
-def _owner(layout: FolderLayout) -> dict[str, Any]:
-    """What the owner wrote about itself; empty where that cannot be read."""
     try:
         who = json.loads(layout.holder.read_text())
-    except (OSError, ValueError):
-        return {}
-    return who if isinstance(who, dict) else {}
+        if (who["pid"], who["host"]) == (os.getpid(), socket.gethostname()):
+            return "this process"
+        return f"process {who['pid']} on {who['host']} since {who['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

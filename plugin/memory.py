@@ -152,8 +152,10 @@ class Memory:
         """
         if isinstance(texts, str):
             raise InvalidInput("One text where a list was expected", texts, "Use `add` for one text.")
-        if other := next((text for text in texts if not isinstance(text, str)), None):
-            raise InvalidInput("A fact must be text", other, "Give strings, or use `add` for chat messages.")
+        texts = list(texts)
+        for text in texts:
+            if not isinstance(text, str):
+                raise InvalidInput("A fact must be text", text, "Give strings, or use `add` for chat messages.")
         limit = self.settings.max_fact_chars
         facts = [
             fact
@@ -220,7 +222,8 @@ class Memory:
         """
         with self._guard:
             old = self._facts.versions(fact_id)[-1]
-            kept = dict(old.metadata) if metadata is None else metadata
+            # Whose words it is stays, unless that is what changes; the days on which it was said belong to the text.
+            kept = dict(old.metadata) if metadata is None else {**_only(old, "name"), **metadata}
             (new,) = to_facts(
                 text,
                 user_id=old.user_id,
@@ -230,9 +233,11 @@ class Memory:
                 limit=self.settings.max_fact_chars,
             )
             if new.id == old.id:
-                return self._revise(old, new.said_at if said_at else old.said_at, kept)
-            new = self._facts.supersede(old, new)
-            self._unlearn([old])
+                days = _only(old, "also_said", "also_from")
+                return self._revise(old, new.said_at if said_at else old.said_at, {**days, **kept})
+            said = {key: value for key, value in new.metadata.items() if key not in {"also_said", "also_from"}}
+            new, gone = self._facts.supersede(old, new.model_copy(update={"metadata": said}))
+            self._unlearn(gone)
             return new
 
     def delete(self, fact_id: str) -> None:
@@ -320,7 +325,7 @@ class Memory:
         request = Request(
             check_question(question),
             check_user(user_id),
-            tuple(as_messages(history)),
+            tuple(turn for turn in as_messages(history or ()) if turn.content.strip()),
             use_facts,
             use_modules,
             max_tokens,
@@ -401,7 +406,9 @@ class Memory:
         from slowwave.consolidation.schedule import Clock
 
         self._check_open()
-        with _opening:  # of two callers one schedule stays
+        with _opening:  # of two callers one schedule stays, and none of a memory that is being closed
+            if self._closing:
+                raise MemoryClosed(str(self.folder))
             clock, before = Clock(schedule, self._scheduled_night), self._clock
             self._clock = clock
         if before is not None:
@@ -409,7 +416,8 @@ class Memory:
 
     def stop(self) -> None:
         """Start no more nights; one that is under way is waited for."""
-        clock, self._clock = self._clock, None
+        with _opening:
+            clock, self._clock = self._clock, None
         if clock is not None:
             clock.stop()
 
@@ -557,7 +565,7 @@ class Memory:
         new = old.model_copy(update={"said_at": said_at, "metadata": dict(metadata)})
         if new == old:
             return old
-        self._facts.revise(new)
+        self._facts.revise(old, new)
         if new.said_at != old.said_at:
             self._unlearn([old])
         return new
@@ -597,6 +605,10 @@ class Memory:
     def _check_open(self) -> None:
         if self._closed:
             raise MemoryClosed(str(self.folder))
+
+
+def _only(fact: Fact, *names: str) -> dict[str, Scalar]:
+    return {name: fact.metadata[name] for name in names if name in fact.metadata}
 
 
 _shared: dict[Path, Memory] = {}

@@ -25,6 +25,7 @@ _ROLES = {
     "function": "function",
 }
 """What frameworks call the speakers, and what they are called here."""
+_PIECE = "MessageChunk"
 _REMEDY = "A message needs a role and a content, both text; roles are user, assistant, system and tool."
 
 
@@ -51,11 +52,16 @@ def as_message(given: object, index: int = 0) -> Message:
     if isinstance(given, Message):
         fields = dict(given)
     elif isinstance(given, Mapping):
-        fields = {key: given[key] for key in ("role", "content", "name", "said_at") if key in given}
-        fields.setdefault("said_at", given.get("date"))
+        fields = {key: given[key] for key in ("role", "content", "name") if key in given}
+        fields["said_at"] = given.get("said_at") or given.get("date")
     else:
         role = getattr(given, "role", None) or getattr(given, "type", None)
-        fields = {"role": getattr(role, "value", role), "name": getattr(given, "name", None)}
+        role = getattr(role, "value", role)
+        if isinstance(role, str) and role.endswith(_PIECE):  # LangChain's type of a message that was streamed
+            role = role.removesuffix(_PIECE).lower()
+        extra = getattr(given, "additional_kwargs", None)  # where LlamaIndex has a name
+        name = getattr(given, "name", None) or (extra.get("name") if isinstance(extra, Mapping) else None)
+        fields = {"role": role, "name": name}
         if hasattr(given, "content"):
             fields["content"] = given.content
     role = fields.get("role")
@@ -78,7 +84,7 @@ def text_of(content: object) -> object:
         return ""
     if not isinstance(content, list):
         return content
-    texts = (part.get("text") if isinstance(part, Mapping) else part for part in content)
+    texts = (part.get("text") if isinstance(part, Mapping) else getattr(part, "text", part) for part in content)
     return "\n".join(text for text in texts if isinstance(text, str))
 
 

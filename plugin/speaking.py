@@ -93,11 +93,18 @@ class Speaker:
 
     def _fitted(self, request: Request, facts: Sequence[Fact], messages: _Messages) -> Encoded:
         """The prompt, with room for the answer: without the oldest turns if need be, and then without the last facts."""
-        room = self._base.context_window - (request.max_tokens or self._limit)
-        turns = [place for place, turn in enumerate(request.history) if turn.role in {"user", "assistant"}]
+        window = self._base.context_window
+        room = window - min(request.max_tokens or self._limit, window // 2)
+        turns: list[list[int]] = []  # places in the history; a turn is what a user says and what is answered
+        for place, turn in enumerate(request.history):
+            if turn.role == "user" or (turn.role == "assistant" and not turns):
+                turns.append([place])
+            elif turn.role == "assistant":
+                turns[-1].append(place)
 
         def without(count: int) -> Encoded:
-            gone, left = set(turns[:count]), len(facts) - max(0, count - len(turns))
+            gone = {place for places in turns[:count] for place in places}
+            left = len(facts) - max(0, count - len(turns))
             history = [turn for place, turn in enumerate(request.history) if place not in gone]
             return self._base.encode(messages(history, render_facts(facts[:left])))
 
@@ -107,7 +114,7 @@ class Speaker:
             return whole
         fewest = bisect_left(range(most + 1), True, key=lambda count: len(without(count).ids) <= room)
         if fewest > most:
-            remedy = f"The model reads {self._base.context_window} tokens, the answer's among them: ask in fewer words."
+            remedy = f"The model reads {window} tokens, the answer's among them: ask in fewer words."
             raise InvalidInput("The question is too long", request.question, remedy)
         return without(fewest)
 

@@ -75,11 +75,28 @@ class Ledger:
         self._link([*older, *self._past(live), fact], live)
         return self._facts[fact.id]
 
-    def join(self, old: Fact, known: Fact, new: Fact) -> Fact:
-        """Make a fact that is there the version after another one; `new` has its text, and the date and metadata to be."""
-        extra = {**known.metadata, **new.metadata}
-        live = known.model_copy(update={"said_at": new.said_at, "metadata": extra, "superseded_by": None})
-        return self._link([old, *self._past(known)], live)
+    def join(self, old: Fact, known: Fact, new: Fact) -> tuple[Fact, list[Fact]]:
+        """Make a fact that is there the version after another one, said again now; what came after it comes before it then.
+
+        Args:
+            old: the version to be replaced.
+            known: the fact that has the new text.
+            new: that text with its date and metadata.
+
+        Returns:
+            the live fact, and those that were live or dated otherwise before.
+        """
+        newer: list[Fact] = []
+        step = known
+        while step.superseded_by is not None and (found := self._read(step.superseded_by)) is not None:
+            if found.id in {known.id, *(one.id for one in newer)}:
+                break
+            newer.append(found)
+            step = found
+        again = self._again(known.model_copy(update={"superseded_by": None}), new)
+        live = self._link([old, *newer, *self._past(known)], again)
+        moved = [known] if live.said_at != known.said_at else []
+        return live, [old, *newer, *moved]
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

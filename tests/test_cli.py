@@ -289,9 +289,9 @@ def test_any_setting_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
         original(self, folder, settings=settings)
 
     monkeypatch.setattr(NightMemory, "__init__", spy)
-    run("--set", "rank=16", "facts")
+    run("--set", "rank=16", "facts")  # there is no folder yet: nothing is opened
     run("add", "I like tea.", "--set", "embedder=hash:64", "--set", "strict=false", "--model", "own/model")
-    run("facts", "--set", "rank=16", "--set", "effort=quick")
+    run("--set", "rank=16", "facts", "--set", "effort=quick")
     chosen = [(one.rank, one.embedder, one.strict, one.effort, one.model) for one in opened]
     usual = Settings()
     assert chosen == [

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -154,6 +154,39 @@ def test_an_update_to_the_text_of_another_fact_joins_their_histories(memory: Mem
             memory.get(fact.id)
 
 
+def test_an_update_takes_metadata_away_but_not_who_said_it(memory: Memory) -> None:
+    turn = {"role": "user", "content": "My dog is called Biscuit.", "name": "Bob"}
+    (fact,) = memory.add([turn], user_id="ada", metadata={"kind": "pet", "room": "x"})
+    new = memory.update(fact.id, fact.text, metadata={"kind": "dog"})
+    assert (new.id, new.metadata) == (fact.id, {"kind": "dog", "name": "Bob"})
+    assert memory.get(fact.id) == new
+    assert memory.get_all(where={"room": "x"}) == []
+
+
+def test_an_update_to_what_is_history_elsewhere_joins_all_of_it(memory: Memory) -> None:
+    (first,) = memory.add("I live in Rome.", user_id="ada", said_at=datetime(2026, 1, 1, tzinfo=UTC))
+    second = memory.update(first.id, "I live in Porto.", said_at=datetime(2026, 2, 1, tzinfo=UTC))
+    third = memory.update(first.id, "I live in Lisbon.", said_at=datetime(2026, 3, 1, tzinfo=UTC))
+    (other,) = memory.add("I am somewhere.", user_id="ada", said_at=datetime(2026, 1, 5, tzinfo=UTC))
+    live = memory.update(other.id, "I live in Porto.", said_at=datetime(2026, 1, 9, tzinfo=UTC))
+    assert (live.id, live.said_at) == (second.id, datetime(2026, 2, 1, tzinfo=UTC)), "the later of its dates"
+    assert live.metadata == {"also_said": "2026-01-09"}
+    assert [one.id for one in memory.get_all(user_id="ada")] == [second.id]
+    assert [one.id for one in memory.history(third.id)] == [first.id, other.id, third.id, second.id]
+    memory.delete(live.id)
+    assert memory.get_all() == []
+    for fact in (first, second, third, other):
+        with pytest.raises(FactNotFound):
+            memory.get(fact.id)
+
+
+def test_texts_may_come_one_by_one(memory: Memory) -> None:
+    texts = (text for text in ("I like tea.", "I like figs."))
+    assert len(memory.add_many(texts)) == 2  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="must be text"):
+        memory.add_many([[]])  # type: ignore[list-item]
+
+
 def test_an_update_back_to_what_was_before_keeps_what_was_before_that(memory: Memory) -> None:
     (rome,) = memory.add("I live in Rome.", user_id="ada")
     porto = memory.update(rome.id, "I live in Porto.")
@@ -186,6 +219,7 @@ class _Said:
         ],
         [{"role": "user", "content": ""}, {"role": "human", "content": "My dog is called Biscuit."}],
         [_Said("human", "My dog is called Biscuit."), _Said("ai", ["Nice!"])],
+        [{"role": "user", "content": [SimpleNamespace(text="My dog is called Biscuit.")], "said_at": None}],
         _Said("human", "My dog is called Biscuit."),
     ],
 )
@@ -215,7 +249,7 @@ def test_what_is_no_text_date_or_range_is_refused_in_words_that_help(memory: Mem
 
 
 def test_a_folder_that_this_process_has_open_says_so(memory: Memory) -> None:
-    with pytest.raises(MemoryLocked, match=r"Memory\.shared"):
+    with pytest.raises(MemoryLocked, match=r"in use by this process.*shared"):
         Memory(memory.folder)
     assert not memory.closed
     memory.close()

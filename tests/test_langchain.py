@@ -23,7 +23,8 @@ from langchain_core.documents import Document
 from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumpd
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import ChatMessage as RoleMessage
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig, RunnableLambda
 from langchain_tests.integration_tests import ChatModelIntegrationTests, RetrieversIntegrationTests
@@ -283,6 +284,13 @@ def test_messages_of_a_conversation_can_be_remembered(engine: Memory) -> None:
         HumanMessage([{"type": "text", "text": "My dog is called Biscuit."}]),
     ]
     assert [fact.text for fact in engine.add(talk, user_id="ana")] == ["I live in Porto.", "My dog is called Biscuit."]
+    odd = [
+        SystemMessage("Be kind."),
+        AIMessageChunk(content="I live in a cloud."),
+        ToolMessage("I live in a tool.", tool_call_id="1"),
+        RoleMessage(role="user", content="My cat is called Nero."),
+    ]
+    assert [fact.text for fact in engine.add(odd, user_id="ana")] == ["My cat is called Nero."]
 
 
 # -- the chat model --------------------------------------------------------------------------------------------------

@@ -541,6 +541,8 @@ def test_only_facts_that_match_are_nodes(engine: Memory) -> None:
 def test_messages_of_a_conversation_can_be_remembered(engine: Memory) -> None:
     talk = [user("I live in Porto."), ChatMessage(role="assistant", content="How nice!")]
     assert [fact.text for fact in engine.add(talk, user_id="ana")] == ["I live in Porto."]
+    named = ChatMessage(role="user", content="My dog is called Nero.", additional_kwargs={"name": "Bob"})
+    assert [fact.metadata for fact in engine.add([named], user_id="ana")] == [{"name": "Bob"}]
 
 
 def test_a_memory_that_was_closed_and_opened_again_is_found(tmp_path: Path) -> None:

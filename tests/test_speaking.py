@@ -186,7 +186,7 @@ HISTORY = (
 
 
 def test_what_fits_is_read_whole_and_else_the_oldest_turns_are_left_out() -> None:
-    """First turns, the oldest first; then facts, the last first. What the system says stays."""
+    """First turns with their answers, the oldest first; then facts, the last first. What the system says stays."""
     facts = [hit.fact for hit in told((OLD, 0), (NEW, 1)).facts]
     request = Request(QUESTION, "ada", HISTORY, max_tokens=4)
     order, seen = ("one", "two", "three", "Faro", "Porto"), set[int]()
@@ -202,7 +202,7 @@ def test_what_fits_is_read_whole_and_else_the_oldest_turns_are_left_out() -> Non
         gone = [word for word in order if word not in said]
         assert gone == list(order[: len(gone)])
         seen.add(len(gone))
-    assert seen == set(range(len(order) + 1)), "no more is left out than must be"
+    assert seen == {0, 2, 3, 4, 5}, "no more is left out than must be, and no answer stands without its question"
 
 
 @pytest.mark.parametrize("facts", [0, 1])
@@ -219,3 +219,8 @@ def test_plain_talk_leaves_out_its_oldest_turns_too() -> None:
     words = Words(10)
     Speaker(cast(BaseModel, words), 4).chat(Request("Who are you?", "ada", HISTORY))
     assert words.read == ["be-kind", "three", "drei", "Who", "are", "you?"]
+
+
+def test_a_long_answer_takes_no_more_than_half_of_the_room() -> None:
+    speaker = Speaker(cast(BaseModel, Words(12)), 4)
+    assert len(speaker.chat(Request("Who are you?", "ada", max_tokens=5000)).ids) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -55,6 +56,7 @@ def as_message(given: object, index: int = 0) -> Message:
         fields = {key: given[key] for key in ("role", "content", "name") if key in given}
         fields["said_at"] = given.get("said_at") or given.get("date")
     else:
+        one: Any = given  # whatever has a role, or a type, and a content
         role = getattr(given, "role", None) or getattr(given, "type", None)
         role = getattr(role, "value", role)
         if isinstance(role, str) and role.endswith(_PIECE):  # LangChain's type of a message that was streamed
@@ -62,8 +64,8 @@ def as_message(given: object, index: int = 0) -> Message:
         extra = getattr(given, "additional_kwargs", None)  # where LlamaIndex has a name
         name = getattr(given, "name", None) or (extra.get("name") if isinstance(extra, Mapping) else None)
         fields = {"role": role, "name": name}
-        if hasattr(given, "content"):
-            fields["content"] = given.content
+        if hasattr(one, "content"):
+            fields["content"] = one.content
     role = fields.get("role")
     if not isinstance(role, str) or role not in _ROLES or "content" not in fields:
         raise InvalidInput(f"Malformed message {index}", given, _REMEDY)

@@ -44,8 +44,7 @@ def restates(pair: QAPair, fact: Fact) -> bool:
 
     "Which clerk established vote by mail?" restates "The clerk Del Riley established vote by mail." for "Del Riley". Such a
     question is answered by the fact whatever a model makes of it, if only the answer is a whole phrase. So is one that stands in
-    the fact with its answer behind it. What is said beside a name, between
-    commas, may be left out.
+    the fact with its answer behind it. What is said beside a name, between commas, may be left out.
     """
     asked, answer = _tokens(pair.question), _tokens(pair.answer)
     told = (fact.text, *(fact.text[: one.start()] + fact.text[one.end() :] for one in _ASIDE.finditer(fact.text)))

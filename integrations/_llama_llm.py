@@ -24,7 +24,7 @@ from pydantic import Field, SkipValidation
 from slowwave.integrations._answers import answer_details, answer_usage, off_the_loop, spoken
 from slowwave.integrations._turns import to_question
 from slowwave.memory import Memory
-from slowwave.types import Answer, Message
+from slowwave.types import Answer
 
 __all__ = ["SlowwaveLLM"]
 
@@ -124,10 +124,7 @@ class SlowwaveLLM(CustomLLM):
         request = {name: given.get(name, getattr(self, name)) for name in names}
         request["stop"] = request["stop"] or ()
         messages = [ChatMessage(content=asked)] if isinstance(asked, str) else asked
-        turns = (
-            Message(role=m.role.value, content=m.content or "", name=m.additional_kwargs.get("name")) for m in messages
-        )
-        question, history = to_question(turns, drop_recall=request["use_facts"])
+        question, history = to_question(messages, drop_recall=request["use_facts"])
         return {"question": question, "history": history, **request}
 
 

@@ -6,21 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from slowwave.errors import InvalidInput
+from slowwave.messages import as_messages
 from slowwave.prompts import render_fact
 from slowwave.types import Message, ScoredFact
 
 __all__ = ["count_tokens", "recall_block", "to_question", "what_was_said", "without_recall"]
 
-_ROLES = {
-    "human": "user",
-    "user": "user",
-    "ai": "assistant",
-    "assistant": "assistant",
-    "chatbot": "assistant",
-    "model": "assistant",
-    "system": "system",
-    "developer": "system",
-}
 _TOOLS = {"tool", "function"}
 
 _TAG = re.compile(r"</?memories>", re.IGNORECASE)
@@ -51,7 +42,7 @@ def what_was_said(text: str) -> str:
     return text
 
 
-def to_question(turns: Iterable[Message], *, drop_recall: bool = False) -> tuple[str, list[Message]]:
+def to_question(turns: Iterable[object], *, drop_recall: bool = False) -> tuple[str, list[Message]]:
     """Split a conversation into the question to answer now and the history before it.
 
     The question is the last user turn. Neighbours of one role are merged, since many chat templates refuse them. Tool
@@ -59,15 +50,15 @@ def to_question(turns: Iterable[Message], *, drop_recall: bool = False) -> tuple
     history and the question is asked again.
 
     Args:
-        turns: the conversation, oldest first; turns without text are skipped.
+        turns: the conversation, oldest first, as `slowwave.messages` takes it; turns without text are skipped.
         drop_recall: leave out recalled blocks, for a model that recalls by itself.
 
     Raises:
         InvalidInput: no turn has any text.
     """
     merged: list[Message] = []
-    for turn in turns:
-        role = _ROLES.get(turn.role, "user")
+    for turn in as_messages(turns, other="user"):
+        role = "system" if turn.role == "developer" else turn.role
         text = (without_recall(turn.content) if drop_recall else turn.content).strip()
         if not text:
             continue

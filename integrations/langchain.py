@@ -17,7 +17,7 @@ from slowwave.errors import MissingExtra
 from slowwave.integrations._answers import answer_details, spoken
 from slowwave.integrations._turns import count_tokens, to_question
 from slowwave.memory import Memory
-from slowwave.types import Answer, Message
+from slowwave.types import Answer
 
 try:
     from langchain_core.caches import BaseCache
@@ -28,7 +28,7 @@ try:
     )
     from langchain_core.documents import Document
     from langchain_core.language_models import BaseChatModel, LanguageModelInput
-    from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ChatMessage
+    from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
     from langchain_core.messages.ai import UsageMetadata
     from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
     from langchain_core.retrievers import BaseRetriever
@@ -275,7 +275,7 @@ class ChatSlowwave(BaseChatModel):
         """The arguments of `Memory.ask` and `Memory.stream`."""
         config = ensure_config({"metadata": run_manager.metadata} if run_manager else None)
         use_facts = given.get("use_facts", self.use_facts)
-        question, history = to_question(map(_turn, messages), drop_recall=use_facts)
+        question, history = to_question(messages, drop_recall=use_facts)
         return {
             "question": question,
             "history": history,
@@ -293,14 +293,6 @@ class ChatSlowwave(BaseChatModel):
             "model_provider": "slowwave",
             "slowwave": answer_details(answer),
         }
-
-
-def _turn(message: BaseMessage) -> Message:
-    """One LangChain message with its text blocks joined."""
-    role = message.role if isinstance(message, ChatMessage) else message.type
-    blocks = [message.content] if isinstance(message.content, str) else message.content
-    texts = (block if isinstance(block, str) else block.get("text") for block in blocks)
-    return Message(role=role, content="\n".join(text for text in texts if isinstance(text, str)), name=message.name)
 
 
 def _usage(answer: Answer) -> UsageMetadata:

@@ -27,25 +27,33 @@ _ROLES = {
 }
 """What frameworks call the speakers, and what they are called here."""
 _PIECE = "MessageChunk"
+"""How LangChain's types of messages end that were streamed: "AIMessageChunk" for "ai"."""
 _REMEDY = "A message needs a role and a content, both text; roles are user, assistant, system and tool."
 
 
-def as_messages(given: Iterable[object]) -> list[Message]:
+def as_messages(given: Iterable[object], *, other: str | None = None) -> list[Message]:
     """The messages of a conversation, in order.
+
+    Args:
+        other: the role of speakers whose role is unknown; None refuses them.
 
     Raises:
         InvalidInput: one of them is no message.
     """
     if isinstance(given, (str, bytes, bytearray, Mapping, Message)):
         raise InvalidInput("Not a list of messages", given, _REMEDY)
-    return [as_message(one, index) for index, one in enumerate(given)]
+    return [as_message(one, index, other=other) for index, one in enumerate(given)]
 
 
-def as_message(given: object, index: int = 0) -> Message:
+def as_message(given: object, index: int = 0, *, other: str | None = None) -> Message:
     """One message, from a `Message`, a dictionary, or an object with a content and a role (or LangChain's type).
 
     Of a dictionary "role", "content", "name" and "said_at" (or "date"; ISO text will do) are read and the rest, such as tool
     calls, is left alone. Content may be a list of parts, of which the text counts, or None.
+
+    Args:
+        index: its place in the conversation, for errors.
+        other: the role of a speaker whose role is unknown; None refuses the message.
 
     Raises:
         InvalidInput: it is no message.
@@ -59,17 +67,18 @@ def as_message(given: object, index: int = 0) -> Message:
         one: Any = given  # whatever has a role, or a type, and a content
         role = getattr(given, "role", None) or getattr(given, "type", None)
         role = getattr(role, "value", role)
-        if isinstance(role, str) and role.endswith(_PIECE):  # LangChain's type of a message that was streamed
+        if isinstance(role, str) and role.endswith(_PIECE):
             role = role.removesuffix(_PIECE).lower()
         extra = getattr(given, "additional_kwargs", None)  # where LlamaIndex has a name
         name = getattr(given, "name", None) or (extra.get("name") if isinstance(extra, Mapping) else None)
         fields = {"role": role, "name": name}
         if hasattr(one, "content"):
             fields["content"] = one.content
-    role = fields.get("role")
-    if not isinstance(role, str) or role not in _ROLES or "content" not in fields:
+    spoken = fields.get("role")
+    role = _ROLES.get(spoken, other) if isinstance(spoken, str) else None
+    if role is None or "content" not in fields:
         raise InvalidInput(f"Malformed message {index}", given, _REMEDY)
-    fields |= {"role": _ROLES[role], "content": text_of(fields["content"])}
+    fields |= {"role": role, "content": text_of(fields["content"])}
     if isinstance(when := fields.get("said_at"), str):
         fields["said_at"] = _date(when, index)
     try:

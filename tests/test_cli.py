@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import types
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -568,6 +569,20 @@ def test_an_interrupt_is_one_line_and_130(monkeypatch: pytest.MonkeyPatch) -> No
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (130, "", 1)
     assert document("sleep", code=130)["error"] == "Interrupted"
     assert NightMemory._open == {}, "the folder was not given back"
+
+
+def test_an_interrupt_of_the_schedule_waits_for_a_step_and_not_for_the_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`stop` lets a night that is under way finish, `close` does not."""
+
+    def interrupted(self: threading.Event, timeout: float | None = None) -> bool:
+        raise KeyboardInterrupt
+
+    run("add", "I sing.")
+    monkeypatch.setattr(NightMemory, "stop", lambda self: pytest.fail("it waits for the whole night"))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Event, "wait", interrupted)
+        result = run("sleep", "--every", "0 3 * * *")
+    assert result.exit_code == 130, result.stderr
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,35 @@ def test_an_update_back_to_what_was_before_keeps_what_was_before_that(memory: Me
             memory.get(fact.id)
 
 
+def test_an_update_back_to_the_same_day_joins_too(memory: Memory) -> None:
+    """Nothing of the old version changes then but its place."""
+    days = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3)]
+    (rome,) = memory.add("I live in Rome.", user_id="ada", said_at=days[0])
+    porto = memory.update(rome.id, "I live in Porto.", said_at=days[1])
+    lisbon = memory.update(rome.id, "I live in Lisbon.", said_at=days[2])
+    again = memory.update(lisbon.id, "I live in Porto.", said_at=days[1])
+    assert again.id == porto.id
+    assert [one.id for one in memory.history(again.id)] == [rome.id, lisbon.id, porto.id]
+    assert [one.id for one in memory.get_all()] == [porto.id]
+
+
+def test_an_update_unlearns_every_fact_that_is_not_as_it_was(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[set[str]] = []
+    monkeypatch.setattr(memory, "_unlearn", lambda facts: gone.append({fact.id for fact in facts}))
+    day, later = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)
+    (tea,) = memory.add("I like green tea.", user_id="ada", said_at=day)
+    (coffee,) = memory.add("I drink coffee at noon.", user_id="ada", said_at=day)
+    memory.update(tea.id, tea.text, metadata={"kind": "drink"})
+    assert gone == [], "what a module may have learned is as it was"
+    memory.update(tea.id, tea.text, said_at=later)
+    assert gone == [{tea.id}], "a module may have learned the date"
+    memory.update(coffee.id, tea.text, said_at=later)
+    assert gone[1:] == [{coffee.id}]
+    (figs,) = memory.add("I eat figs.", user_id="ada", said_at=day)
+    memory.update(figs.id, tea.text, said_at=datetime(2026, 3, 3, tzinfo=UTC))
+    assert gone[2:] == [{figs.id, tea.id}], "the one that has the words already is dated anew"
+
+
 class _Said:
     """A message as LangChain has them: a type, and content that may be parts."""
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from slowwave.collection import Calls, Collection
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound, InvalidInput
 from slowwave.graves import PAGE, Graves, pages
@@ -65,6 +66,7 @@ class FactStore:
         self._scrubbed: dict[str, NDArray[np.float32] | None] = {}
         self._embedder = embedder
         self._lock = threading.RLock()
+        self._calls = Calls(str(folder.parent))
         self._client = chromadb.PersistentClient(
             path=str(folder), settings=ChromaSettings(anonymized_telemetry=False, allow_reset=False)
         )
@@ -82,10 +84,11 @@ class FactStore:
         self.version = 0
         """Grows with every change in this process; caches are keyed by it."""
 
-    def _open(self, name: str, metadata: dict[str, Any] | None) -> Any:
-        return self._client.get_or_create_collection(
+    def _open(self, name: str, metadata: dict[str, Any] | None) -> Collection:
+        found = self._client.get_or_create_collection(
             name, metadata=metadata, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
         )
+        return Collection(found, self._calls)
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -245,9 +248,10 @@ class FactStore:
         return sorted({fact.user_id for fact in self.live()})
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Let go of the files, once the calls of other threads are through; later ones raise MemoryClosed."""
         if self._scrubbed:  # once more, for what was applied late
             self._scrub(self._scrubbed)
+        self._calls.end()
         blank_unused(self._folder)
         # Chroma counts the openers of a folder; its public client type does not show the method.
         close = getattr(self._client, "close", None)

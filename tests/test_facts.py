@@ -5,11 +5,15 @@ from __future__ import annotations
 import sqlite3
 import struct
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +22,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from slowwave import Memory, Message, facts, graves
+from slowwave.collection import Calls, Collection
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
 from slowwave.facts import fact_id
 from slowwave.intake import to_facts
@@ -229,6 +234,59 @@ def test_an_update_unlearns_every_fact_that_is_not_as_it_was(memory: Memory, mon
     (figs,) = memory.add("I eat figs.", user_id="ada", said_at=day)
     memory.update(figs.id, tea.text, said_at=datetime(2026, 3, 3, tzinfo=UTC))
     assert gone[2:] == [{figs.id, tea.id}], "the one that has the words already is dated anew"
+
+
+def _raised_in_the_end(call: Callable[[], object]) -> BaseException:
+    while True:
+        try:
+            call()
+        except BaseException as error:  # whatever it is
+            return error
+
+
+def test_closing_waits_for_the_searches_of_other_threads(tmp_path: Path) -> None:
+    """What comes too late hears that the memory is closed, and not what Chroma says without its files."""
+    for pause in (0.0, 0.01, 0.02, 0.03):
+        memory = Memory(tmp_path / f"{pause}", embedder="hash:256")
+        memory.add_many([f"Tea {number} is green." for number in range(50)], user_id="ada")
+        calls: list[Callable[[], object]] = [
+            partial(memory.search, "tea", user_id="ada"),
+            partial(memory.get_all, user_id="ada"),
+            partial(memory.add, "I like green tea.", user_id="ada"),
+        ]
+        with ThreadPoolExecutor(3) as pool:
+            working = [pool.submit(_raised_in_the_end, call) for call in calls]
+            time.sleep(pause)
+            memory.close()
+            raised = [one.result(30) for one in working]
+        assert [type(error) for error in raised] == [MemoryClosed] * 3
+        assert repr(str(memory.folder)) in str(raised[0])
+
+
+def test_closing_lets_a_call_that_is_in_finish(tmp_path: Path) -> None:
+    class Slow:
+        metadata: ClassVar[dict[str, str]] = {"kind": "slow"}
+
+        def get(self, value: int) -> int:
+            inside.set()
+            assert leave.wait(30)
+            return value
+
+    inside, leave = threading.Event(), threading.Event()
+    calls = Calls("m")
+    collection = Collection(Slow(), calls)
+    with ThreadPoolExecutor(2) as pool:
+        answer = pool.submit(collection.get, 3)
+        assert inside.wait(30)
+        ended = pool.submit(calls.end)
+        with pytest.raises(TimeoutError):
+            ended.result(timeout=0.1)
+        with pytest.raises(MemoryClosed):
+            collection.get(4)
+        leave.set()
+        assert answer.result(30) == 3
+        ended.result(30)
+    assert collection.metadata == {"kind": "slow"}
 
 
 class _Said:

@@ -132,10 +132,11 @@ def test_a_memory_that_makes_things_up_is_reported(tmp_path: Path, monkeypatch: 
         for way in ("before.base", "before.retrieval", "after.weights", "after.both"):
             assert found[f"{way}.{kind}.answered"] == found[f"{way}.{kind}.confident"] == 1.0
         assert not unknown.TARGETS[f"after.both.{kind}.confident"].met(found[f"after.both.{kind}.confident"])
+    assert found["after.weights.names.answered"] == found["after.both.names.answered"] == 1.0
     assert found["after.both.known"] == found["after.both.known.confident"] == 1.0
     assert found["before.base.known"] == 0.0
     assert found["modules"] == 2.0
-    assert found["recall_given_up"] == 0.25
+    assert (found["recall_given_up"], found["weights_given_up"]) == (0.25, 0.0)
     assert unknown.TARGETS.keys() <= found.keys()
 
 
@@ -152,7 +153,8 @@ def test_what_is_made_up_without_confidence_is_no_confident_answer(
 def test_silence_alone_is_no_merit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = asked(tmp_path, monkeypatch, says=UNKNOWN, sure=0.0, knows=False)
     assert {found[f"after.both.{kind}.answered"] for kind in KINDS} == {0.0}
-    assert found["after.both.known"] == 0.0
+    assert found["after.weights.names.answered"] == found["after.weights.known"] == found["after.both.known"] == 0.0
+    assert found["weights_given_up"] == 1.0
     assert not unknown.TARGETS["after.both.known"].met(found["after.both.known"])
 
 
@@ -169,8 +171,9 @@ def test_a_quick_run_tells_every_figure_that_has_a_target(tmp_path: Path, tiny_m
     figures = json.loads(out.read_text())["figures"]
     assert unknown.TARGETS.keys() <= figures.keys()
     steps = [name for name in figures if name.endswith("steps")]
+    given_up = [name for name in figures if name.endswith("given_up")]
     assert all(figures[name] > 0 for name in steps)
-    assert all(0.0 <= figures[name] <= 1.0 for name in figures if name not in {*steps, "modules", "recall_given_up"})
+    assert all(0.0 <= figures[name] <= 1.0 for name in figures if name not in {*steps, "modules", *given_up})
     for name in figures:
         if name.endswith(".confident") and "known" not in name:
             assert figures[name] <= figures[name.replace("confident", "answered")]

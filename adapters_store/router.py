@@ -262,7 +262,8 @@ class Router:
     ) -> tuple[float, int, RouteRow] | None:
         """The module with the row that covers most of what the chosen rows leave of a question: (weight, place, row).
 
-        It must be near enough to know by itself. Its weight is its part of the words that are covered, by rarity.
+        It must be near enough to know by itself. Its weight is its part of the words that are covered, by rarity, but never
+        all: what leads by meaning alone, with other words than the question's, has its say.
         """
         import numpy as np
 
@@ -281,7 +282,8 @@ class Router:
         row = blocks[place].rows[int(np.flatnonzero(scores[starts[place] :] == best[place])[0])]
         rarities = self._words.rarities(question)
         own = sum(rarities[word] for word in set(tokens(row.text)) & set(left))
-        return own / (own + sum(rarities[word] for word in covered & rarities.keys())), place, row
+        part = own / (own + sum(rarities[word] for word in covered & rarities.keys()))
+        return min(part, self._options.rest), place, row
 
 
 def _cosines(blocks: Sequence[_Block], vector: NDArray[np.float32]) -> NDArray[np.float32]:

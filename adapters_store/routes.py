@@ -52,9 +52,10 @@ class Route:
         if len(kept) == len(self.modules):
             return self
         total = sum(self.modules[i][1] for i in kept)
+        weights = [self.modules[i][1] / total if total else 1 / len(kept) for i in kept]
         scores = tuple(self.scores[i] for i in kept)
         return Route(
-            modules=tuple((self.modules[i][0], self.modules[i][1] / total) for i in kept),
+            modules=tuple((self.modules[i][0], weight) for i, weight in zip(kept, weights, strict=True)),
             score=max(scores, default=0.0),
             rows=tuple(self.rows[i] for i in kept),
             scores=scores,
@@ -72,6 +73,8 @@ class RouterOptions:
     """The smallest set of modules that holds this much of the posterior is taken."""
     covered: float = 0.5
     """How much of what these leave of a question one more module must cover to be taken too; above 1, none is."""
+    rest: float = 0.9
+    """The most weight that this one more gets."""
     scanned: int = 16_384
     """Rows looked at one by one for a question; a memory with fewer is searched exactly."""
     calibration: Calibration = PRIOR

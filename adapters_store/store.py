@@ -70,9 +70,10 @@ class AdapterStore:
             return [manifest for entry in entries if (manifest := self._whole(entry)) is not None]
 
     def damaged(self) -> list[str]:
-        """Ids of listed modules that cannot be read."""
+        """Ids of listed modules that cannot be read, or whose files are not those that were written."""
         with self._lock:
-            return [entry.id for entry in self._catalog.modules if self._whole(entry) is None]
+            found = [(entry.id, self._whole(entry)) for entry in self._catalog.modules]
+            return [name for name, manifest in found if manifest is None or not self._is_sound(manifest)]
 
     def infos(self, user_id: str | None = None) -> list[ModuleInfo]:
         """The live modules as short records."""
@@ -230,7 +231,8 @@ class AdapterStore:
             listed = {entry.id for entry in self._catalog.modules}
             if not self.layout.modules.is_dir():
                 return []
-            stray = [folder for folder in self.layout.modules.iterdir() if folder.name not in listed]
+            # Files are left alone: a desktop or a syncing service puts its own there.
+            stray = [one for one in self.layout.modules.iterdir() if one.is_dir() and one.name not in listed]
             for folder in stray:
                 shutil.rmtree(folder)
             return [folder.name for folder in stray]
@@ -270,6 +272,14 @@ class AdapterStore:
                 logger.error("module %s is left out: %s", entry.id, error.reason)
             return None
 
+    def _is_sound(self, manifest: Manifest) -> bool:
+        """Whether the weights and their configuration are as they were written; the embeddings are only a cache."""
+        module = self._module(manifest.id)
+        try:
+            return all(file_sha256(path) == manifest.files.get(path.name) for path in (module.weights, module.config))
+        except OSError:
+            return False
+
     def _read_manifest(self, module_id: str) -> Manifest:
         module = self._module(module_id)
         if not module.is_complete():
@@ -292,7 +302,7 @@ def _read(path: Path, parse: Callable[[bytes], RecordT], absent: RecordT | None)
 
 
 def _fsync(file: Path) -> None:
-    with file.open("rb") as stream:
+    with file.open("r+b") as stream:  # Windows flushes only what is open for writing
         os.fsync(stream.fileno())
 
 

@@ -23,7 +23,7 @@ from slowwave.adapters_store.store import AdapterStore
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.capacity import limits
 from slowwave.consolidation.gate import Verdict, examine, temper
-from slowwave.consolidation.journal import Journal, NightPlan, PlannedGroup, ResultRecord
+from slowwave.consolidation.journal import Dropped, Journal, NightPlan, PlannedGroup, ResultRecord
 from slowwave.consolidation.lessons import unwritten, write_lesson
 from slowwave.consolidation.plan import Planner, compaction_key
 from slowwave.consolidation.retries import TRIES
@@ -31,9 +31,10 @@ from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.train import Recipe, Trained, recipe_for, scaled, train
 from slowwave.consolidation.writers import NamedWriter
 from slowwave.embedder import Embedder
-from slowwave.errors import FactNotFound
+from slowwave.errors import FactNotFound, WriterFailed
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
+from slowwave.prompts import dated
 from slowwave.settings import Settings
 from slowwave.types import Fact, FactReport, ModuleReport, NightReport, Progress, WriterCost, labelled, no_progress
 
@@ -44,8 +45,9 @@ logger = logging.getLogger(__name__)
 _EXAM = {"quick": 12, "normal": 24, "thorough": 48}
 _CHANGED = "a fact was deleted or changed while it was trained"
 _FEWER = "no question could be written about some facts of the modules it would replace"
-
-
+_SILENT = "the question writer failed"
+_NO_FAULT = (_CHANGED, _SILENT)
+"""Reasons that do not count as a failure of the fact."""
 _IN_VAIN = ("failed", "unwritten")
 """What became of a fact that a night could not teach; after three such nights it is left to retrieval."""
 
@@ -64,6 +66,8 @@ class Night:
     guard: threading.RLock
     """Held while a module is published, so that no fact is deleted or changed between the last look and the swap."""
     _seconds: dict[str, float] = field(default_factory=dict)
+    _silent: WriterFailed | None = None
+    """Why no questions came for some group of facts."""
 
     def run(self, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
         """Consolidate the recent facts of one user, or of all.
@@ -72,7 +76,7 @@ class Night:
         in three nights is left to retrieval, until the base model, the rank, the effort or the writer is another.
 
         Raises:
-            WriterFailed: the question writer raised; what was done before is kept.
+            WriterFailed: the question writer failed for every fact, and the night did nothing.
         """
         recipe = recipe_for(self.settings, self.base.hidden_size)
         before = self.writer.spent
@@ -80,19 +84,22 @@ class Night:
         key = self._key(recipe, user_id)
         plan = journal.plan(key)
         resumed = plan is not None
-        if plan is None:
-            with self._timed("plan"):
-                self.store.sweep()
-                self._retire_stale()
+        with self._timed("plan"):
+            self.store.sweep()
+            self._retire_stale()
+            if plan is None:
                 plan = self._plan(key, user_id)
-            journal.begin(plan)
+                journal.begin(plan)
         results: dict[str, ResultRecord] = {}
         self._work(plan, journal, recipe, progress, results)
-        if resumed and (longer := self._extended(plan, user_id, results)) is not None:
+        if resumed and (longer := self._extended(plan, journal, user_id, results)) is not None:
             # One journal, one night: killed from here on, the next run finds both plans in it and the results so far.
             plan = longer
             journal.extend(plan)
             self._work(plan, journal, recipe, progress, results)
+        if self._silent is not None and all(_is_silent(result) for result in results.values()):
+            journal.clear()
+            raise self._silent
         modules = tuple(one.module for one in results.values() if one.module.steps or one.module.replaces)
         facts = self._counted(plan, [fact for result in results.values() for fact in result.facts], modules)
         report = NightReport(
@@ -126,19 +133,24 @@ class Night:
             result = journal.result(part.name)
             if result is None:
                 label = f"module {number + 1} of {len(plan.groups)}"
-                result = self._learn(part, journal, recipe, labelled(progress, label))
-                if result is None:
+                try:
+                    result = self._learn(part, journal, recipe, labelled(progress, label))
+                    if result is not None and not _is_silent(result):
+                        journal.keep_result(part.name, result)
+                except Dropped:
+                    logger.info("%s is not learned: a fact of it was deleted or changed", label)
+                    journal.discard(part.name)
                     continue
-                journal.keep_result(part.name, result)
-            results[part.name] = result
+            if result is not None:
+                results[part.name] = result
 
-    def _extended(self, plan: NightPlan, user_id: str | None, results: Mapping[str, ResultRecord]) -> NightPlan | None:
+    def _extended(
+        self, plan: NightPlan, journal: Journal, user_id: str | None, results: Mapping[str, ResultRecord]
+    ) -> NightPlan | None:
         """A finished plan with the recent facts that it did not try behind it; None if there are none."""
         with self._timed("plan"):
             tried = frozenset(report.fact_id for result in results.values() for report in result.facts)
-            # The last name is the highest: a name is never used twice, for its files may still be there.
-            first = int(plan.groups[-1].name.rpartition("-")[2]) + 1 if plan.groups else 0
-            groups = self._planner().groups(user_id, tried, first)
+            groups = self._planner().groups(user_id, tried, journal.unused(plan))
         if not groups:
             return None
         # What names a fact that was deleted meanwhile is not written again.
@@ -177,28 +189,35 @@ class Night:
         with self._timed("questions"):
             lesson = journal.lesson(part.name, part.user_id, facts)
             if lesson is None:
-                lesson = write_lesson(part.user_id, facts, writer, recipe.seed, progress)
+                try:
+                    lesson = write_lesson(part.user_id, facts, writer, recipe.seed, progress)
+                except WriterFailed as error:
+                    logger.error("%d facts stay recent: %s", len(facts), error)
+                    self._silent = error
+                    silence = [FactReport(fact_id=fact.id, user_id=fact.user_id, status="unwritten", reason=_SILENT)
+                               for fact in facts]  # fmt: skip
+                    return _untrained(part, silence, _SILENT)
                 journal.keep_lesson(part.name, lesson)
         without = unwritten(facts, lesson)
         left = tuple(fact for fact in facts if lesson.trained.get(fact.id))
         if not left or (part.replaces and len(left) < len(facts)):
-            # A compaction that cannot succeed is not trained; its facts are settled still, whatever came of this.
-            empty = ModuleReport(
-                module_id="", user_id=part.user_id, facts=0, published=False, steps=0, train_seconds=0.0, final_loss=0.0,
-                replaces=part.replaces, reason=_FEWER if part.replaces else "",
-            )  # fmt: skip
-            return ResultRecord(module=empty, facts=() if part.replaces else without)
+            return _untrained(part, without, _FEWER)
+
+        def watched(stage: str, done: int, total: int) -> None:
+            journal.check(part.name)  # a fact that is deleted meanwhile is not learned to the end
+            progress(stage, done, total)
+
         lesson = Lesson(lesson.user_id, left, lesson.trained, lesson.heldout)
         module_id = self._module_id(lesson, recipe)
         with self._timed("training"):
-            trained = train(self.base, lesson, recipe, journal.checkpoint(part.name), progress)
+            trained = train(self.base, lesson, recipe, journal.checkpoint(part.name), watched)
         with self._timed("gate"):
             shape = self.base.shape(recipe.rank)
             trained.vector, strength = temper(self.base, trained.vector, shape)
             slot = self.base.slot(shape, trained.vector)
             effort = _EXAM[self.settings.effort]
             verdict = examine(
-                self.base, slot, lesson, module_id, recipe.shares, seed=recipe.seed, effort=effort, progress=progress
+                self.base, slot, lesson, module_id, recipe.shares, seed=recipe.seed, effort=effort, progress=watched
             )
         with self._timed("publish"):
             size, objection = 0, verdict.reason
@@ -241,12 +260,12 @@ class Night:
         """The reports, after failures were counted; those of facts that failed once too often say so."""
         attempts, conditions = Attempts(self.layout.attempts), self._conditions()
         tried = [one for one in reports if one.status in _IN_VAIN]
-        failed = [one.fact_id for one in tried if not one.reason.endswith(_CHANGED)]
+        failed = [one.fact_id for one in tried if not one.reason.endswith(_NO_FAULT)]
         settled = {one.fact_id for one in reports if one.status == "settled"}
         refused = [
             compaction_key(one.replaces)
             for one in modules
-            if one.replaces and not one.published and not one.reason.endswith(_CHANGED)
+            if one.replaces and not one.published and not one.reason.endswith(_NO_FAULT)
         ]
         with self.guard:  # what is deleted meanwhile must not come back into the file
             there = [fact_id for fact_id in failed if self._exists(fact_id)] + refused
@@ -265,7 +284,7 @@ class Night:
         shape = self.base.shape(recipe.rank)
         self.store.stage(manifest, trained.vector, shape, vectors, self.embedder.name)
         with self.guard:
-            if self._unchanged(part) is None:
+            if not _as_taught(lesson.facts, self._unchanged(part)):
                 self.store.sweep()  # the weights know a fact that must be forgotten
                 return 0
             self.store.publish([manifest.id], retire=part.replaces)
@@ -365,6 +384,26 @@ def _cost(before: WriterCost, after: WriterCost) -> WriterCost:
         prompt_tokens=after.prompt_tokens - before.prompt_tokens,
         reply_tokens=after.reply_tokens - before.reply_tokens,
     )
+
+
+def _untrained(part: PlannedGroup, reports: Sequence[FactReport], reason: str) -> ResultRecord:
+    """The result of a group without questions; the facts of a compaction are settled still, whatever came of it."""
+    empty = ModuleReport(
+        module_id="", user_id=part.user_id, facts=0, published=False, steps=0, train_seconds=0.0, final_loss=0.0,
+        replaces=part.replaces, reason=reason if part.replaces else "",
+    )  # fmt: skip
+    return ResultRecord(module=empty, facts=() if part.replaces else tuple(reports))
+
+
+def _is_silent(result: ResultRecord) -> bool:
+    """Whether a group has no questions because the writer failed."""
+    return result.module.reason == _SILENT or any(fact.reason == _SILENT for fact in result.facts)
+
+
+def _as_taught(taught: Sequence[Fact], now: Sequence[Fact] | None) -> bool:
+    """Whether facts still say what a module was taught, the days in them too."""
+    stated = {fact.id: dated(fact).text for fact in now or ()}
+    return all(stated.get(fact.id) == dated(fact).text for fact in taught)
 
 
 def _lost(part: PlannedGroup, verdict: Verdict) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,7 +24,11 @@ from slowwave.types import Fact, QAPair, WriterCost
 
 __all__ = ["NamedWriter", "Writer", "as_writer", "split_heldout", "supported", "write", "write_all"]
 
+logger = logging.getLogger(__name__)
+
 _RETRIES = 2
+_IN_A_ROW = 2
+"""So many facts one after another, the first ones, on which a writer fails: it is not asked about the rest."""
 _AGAIN = "\n\nYour last reply was not a JSON list. Reply with the JSON list only."
 _PAIRS: TypeAdapter[list[QAPair]] = TypeAdapter(list[QAPair])
 _PROMPT = """Write questions that the statement below answers.
@@ -121,8 +126,6 @@ def _parse(reply: str) -> list[QAPair]:
         else row
         for row in json_rows(reply)
     ]
-    if not rows:
-        raise ValueError("no question-answer pairs")
     return _validated(rows)
 
 
@@ -204,8 +207,29 @@ def write_all(facts: Sequence[Fact], writer: Writer | None = None) -> list[list[
     source = as_writer(writer)
     clean = [without_order(dated(fact)) for fact in facts]
     asked = [fact for fact in clean if fact.text]
-    drafts = dict(zip([fact.id for fact in asked], source.many(asked), strict=True)) if asked else {}
+    drafts = dict(zip([fact.id for fact in asked], _drafts(asked, source), strict=True)) if asked else {}
     return [_kept(fact, drafts.get(fact.id, []), source) for fact in clean]
+
+
+def _drafts(facts: Sequence[Fact], source: NamedWriter) -> list[list[QAPair]]:
+    """What a writer writes about each fact; nothing about one on which it fails, as long as it does not fail on all."""
+    try:
+        return source.many(facts)
+    except WriterFailed:
+        if len(facts) == 1:
+            raise
+    drafts: list[list[QAPair]] = []
+    failed = 0
+    for fact in facts:
+        try:
+            drafts.append(source(fact))
+        except WriterFailed as error:
+            failed += 1
+            if failed == len(drafts) + 1 >= _IN_A_ROW:  # it cannot be reached at all
+                raise
+            logger.warning("one fact is written about by rule: %s failed on it (%s)", error.writer, error.reason)
+            drafts.append([])
+    return drafts
 
 
 def without_order(fact: Fact) -> Fact:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,8 @@ __all__ = ["Added", "FactStore", "fact_id"]
 
 logger = logging.getLogger(__name__)
 
+_AT_ONCE = 256
+"""Deleted embeddings that an index is searched for at once."""
 _RESERVED = "slowwave_"
 """Prefix of our own metadata keys inside Chroma, so that a user's keys never collide with them."""
 
@@ -81,6 +84,7 @@ class FactStore:
             )
         self._graves = Graves(self._open("tombstones", None), folder / "tombstone.key")
         blank_unused(folder)
+        self._changes: Counter[str] = Counter()
         self.version = 0
         """Grows with every change in this process; caches are keyed by it."""
 
@@ -140,7 +144,7 @@ class FactStore:
             # Chroma keeps a key that is left out; one that is None goes.
             gone: dict[str, Any] = dict.fromkeys(old.metadata.keys() - new.metadata.keys())
             self._facts.update(ids=[new.id], metadatas=[{**_metadata(new), **gone}])
-            self.version += 1
+            self._changed([new])
 
     def delete(self, facts: Sequence[Fact]) -> None:
         """Delete facts and leave tombstones: keyed hashes that keep them from being learned again.
@@ -164,8 +168,8 @@ class FactStore:
                 self._facts.get(ids=page)
             for page in pages(ids):
                 self._facts.delete(ids=page)
+            self._changed(facts)
             self._scrub({key: vectors.get(key) for key in ids})
-            self.version += 1
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -249,8 +253,9 @@ class FactStore:
 
     def close(self) -> None:
         """Let go of the files, once the calls of other threads are through; later ones raise MemoryClosed."""
-        if self._scrubbed:  # once more, for what was applied late
-            self._scrub(self._scrubbed)
+        with self._lock:
+            if self._scrubbed:  # once more, for what was applied late
+                self._scrub(self._scrubbed)
         self._calls.end()
         blank_unused(self._folder)
         # Chroma counts the openers of a folder; its public client type does not show the method.
@@ -258,7 +263,16 @@ class FactStore:
         if callable(close):
             close()
 
+    def changes(self, user_id: str) -> int:
+        """How often a user's facts changed in this process; caches of theirs are keyed by it."""
+        return self._changes[user_id]
+
     # -- inside --------------------------------------------------------------------------------------------------
+
+    def _changed(self, facts: Sequence[Fact]) -> None:
+        for user_id in {fact.user_id for fact in facts}:
+            self._changes[user_id] += 1
+        self.version += bool(facts)
 
     def _scrub(self, gone: Mapping[str, NDArray[np.float32] | None]) -> None:
         """Overwrite what Chroma keeps of deleted facts, given with their embeddings."""
@@ -267,11 +281,15 @@ class FactStore:
         for page in pages(list(gone)):  # Chroma applies its queue when it is read: only then are the rows really gone
             self._facts.get(ids=page)
         self._scrubbed |= gone
-        scrub_database(self._folder, gone)
+        with self._calls.alone():
+            scrub_database(self._folder, gone)
         vectors = [vector for vector in gone.values() if vector is not None]
-        if vectors and (alone := self._without_twins(vectors)):
-            blank_vectors(self._folder, np.stack(alone))
-        blank_unused(self._folder)
+        for start in range(0, len(vectors), _AT_ONCE):
+            if single := self._without_twins(vectors[start : start + _AT_ONCE]):
+                with self._calls.alone():
+                    blank_vectors(self._folder, np.stack(single))
+        with self._calls.alone():
+            blank_unused(self._folder)
 
     def _without_twins(self, vectors: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Embeddings that no fact has; one that a fact has says nothing about the deleted ones, and must stay."""
@@ -303,7 +321,7 @@ class FactStore:
         for start in range(0, len(facts), PAGE):
             part = facts[start : start + PAGE]
             self._facts.update(ids=[fact.id for fact in part], metadatas=[_metadata(fact) for fact in part])
-        self.version += bool(facts)
+        self._changed(facts)
 
     def _write(self, facts: Sequence[Fact]) -> None:
         if not facts:
@@ -318,8 +336,9 @@ class FactStore:
                 metadatas=[_metadata(fact) for fact in part],
             )
         if self.version == 0:  # the first write may have made the index
-            blank_unused(self._folder)
-        self.version += 1
+            with self._calls.alone():
+                blank_unused(self._folder)
+        self._changed(facts)
 
     def _read(self, ids: Sequence[str]) -> list[Fact]:
         facts: list[Fact] = []

@@ -479,13 +479,15 @@ class Memory:
             if self._closed:
                 return
             self._closed = True
-            if self._rooms is not None:
-                self._rooms[1].close()
-            self._rooms = self._answerer = None
-            self._lock.release()
-        with _opening:
-            if _shared.get(self.folder) is self:
-                del _shared[self.folder]
+            rooms, self._rooms, self._answerer = self._rooms, None, None
+            try:
+                if rooms is not None:
+                    rooms[1].close()
+            finally:  # whatever a full disk says: the folder can be opened again
+                self._lock.release()
+                with _opening:
+                    if _shared.get(self.folder) is self:
+                        del _shared[self.folder]
 
     @property
     def closed(self) -> bool:
@@ -571,8 +573,10 @@ class Memory:
         return new
 
     def _erase(self, facts: Sequence[Fact]) -> None:
-        self._facts.delete(facts)
+        # The weights first: after a crash between the two the fact is still there and can be deleted again.
         self._unlearn(facts)
+        self._facts.delete(facts)
+        self._unlearn(facts)  # what a night under way made of them meanwhile
 
     def _unlearn(self, facts: Sequence[Fact]) -> None:
         """Take every module that was trained on one of these facts out of the weights, the routes and the caches."""

@@ -23,13 +23,15 @@ _POOL = 4
 """How many times k each half of the search brings to the fusion."""
 _FILTERS = 8
 """How many filters of a user are kept ready."""
+_USERS = 256
+"""Of how many users the words are kept ready, those who asked last."""
 
 
 @dataclass(frozen=True)
 class _Index:
-    """The live facts of one user at one version of the fact store."""
+    """The live facts of one user, as they were after so many changes."""
 
-    version: int
+    changes: int
     facts: list[Fact]
     places: dict[str, int]
     """Where a fact stands in `facts`, by its id."""
@@ -45,7 +47,7 @@ class Recall:
         self._facts = facts
         self._embedder = embedder
         self._lock = threading.Lock()
-        self._indexes: dict[str, _Index] = {}
+        self._indexes: OrderedDict[str, _Index] = OrderedDict()
 
     def search(
         self, query: str, user_id: str, k: int, where: Mapping[str, Scalar] | None = None
@@ -90,13 +92,16 @@ class Recall:
 
     def _index(self, user_id: str) -> _Index:
         with self._lock:
-            version = self._facts.version
+            changes = self._facts.changes(user_id)
             cached = self._indexes.get(user_id)
-            if cached is None or cached.version != version:
+            if cached is None or cached.changes != changes:
                 facts = self._facts.live(user_id)
                 places = {fact.id: place for place, fact in enumerate(facts)}
-                cached = _Index(version, facts, places, LexicalIndex([fact.text for fact in facts]))
+                cached = _Index(changes, facts, places, LexicalIndex([fact.text for fact in facts]))
                 self._indexes[user_id] = cached
+            self._indexes.move_to_end(user_id)
+            if len(self._indexes) > _USERS:
+                self._indexes.popitem(last=False)
             return cached
 
     def _allowed(self, index: _Index, user_id: str, where: Mapping[str, Scalar]) -> NDArray[np.bool_]:

@@ -63,7 +63,7 @@ def blank_vectors(folder: Path, vectors: NDArray[np.float32]) -> None:
                 part = rows[first : first + _ROWS, start:end].copy().view(np.float32)  # (rows, width)
                 lengths = np.maximum(np.linalg.norm(part, axis=1), 1e-9)
                 # Chroma scales vectors once more, so that the last digits may differ.
-                hit = np.flatnonzero((part @ wanted.T / lengths[:, None] > 1 - 1e-5).any(axis=1))
+                hit = np.flatnonzero((part @ wanted.T / lengths[:, None] > 1 - 1e-5).any(axis=1))  # (rows, facts)
                 rows[first + hit, start:end] = 0
             rows.flush()
         except (OSError, ValueError, struct.error) as error:

@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 _LEADS = 0.7
 """The weight from which on a module leads: a TIES merge then keeps what it knows (0.96 of it at this weight, 0.54 at 0.6)."""
+_USERS = 256
+"""Of how many users the routers are kept ready, those who asked last."""
 _CACHED = 8
 """Merged routes kept ready; each is as large as a module in memory."""
 
@@ -71,7 +73,7 @@ class Serving:
         # Every key begins with the user, so that what one user changes costs no other anything.
         self._vectors: OrderedDict[tuple[str, str, int], torch.Tensor] = OrderedDict()
         self._merged: OrderedDict[tuple[str, tuple[tuple[str, float], ...], str], Slot] = OrderedDict()
-        self._routers: dict[str, tuple[int, Router, dict[str, Manifest]]] = {}
+        self._routers: OrderedDict[str, tuple[int, Router, dict[str, Manifest]]] = OrderedDict()
         self._encoded = functools.cache(embedder.encode)
         """Embeddings of the everyday prompts that routers are calibrated on, made once."""
         self._whole: dict[tuple[str, str], tuple[int, bool]] = {}
@@ -96,6 +98,7 @@ class Serving:
             key = self._store.version
             cached = self._routers.get(user_id)
             if cached is not None and cached[0] == key:
+                self._routers.move_to_end(user_id)
                 return cached[1], cached[2]
             live = {one.id: one for one in self._store.live(user_id) if one.base.sha256 == self.base.ref.sha256}
             router = cached[1] if cached is not None else Router([], np.zeros((0, 1), dtype=np.float32))
@@ -112,6 +115,10 @@ class Serving:
             if router.modules != before:  # the catalog's number grows for every user's modules
                 router.calibrate(self._encoded)
             self._routers[user_id] = (key, router, manifests)
+            self._routers.move_to_end(user_id)
+            if len(self._routers) > _USERS:
+                gone, _ = self._routers.popitem(last=False)
+                self._whole = {name: seen for name, seen in self._whole.items() if name[0] != gone}
             return router, manifests
 
     def _rows(self, manifest: Manifest) -> tuple[list[RouteRow], list[NDArray[np.float32]]]:

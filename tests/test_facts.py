@@ -7,7 +7,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from slowwave import Memory, Message, facts, graves
+from slowwave import Memory, Message, facts, graves, recall, scrub
 from slowwave.collection import Calls, Collection
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
 from slowwave.facts import fact_id
@@ -261,6 +261,77 @@ def test_closing_waits_for_the_searches_of_other_threads(tmp_path: Path) -> None
             raised = [one.result(30) for one in working]
         assert [type(error) for error in raised] == [MemoryClosed] * 3
         assert repr(str(memory.folder)) in str(raised[0])
+
+
+def test_what_is_deleted_is_scrubbed_while_nobody_reads(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks of SQLite do not hold within one process: a reader would roll back what the scrub writes."""
+    fact, *_ = memory.add_many([f"Tea {number} is green." for number in range(9)], user_id="ada")
+    scrubbing, read, seen = threading.Event(), threading.Event(), list[bool]()
+
+    def slow(folder: Path, ids: Iterable[str]) -> None:
+        scrubbing.set()
+        seen.append(read.wait(0.2))
+        scrub.scrub_database(folder, ids)
+
+    monkeypatch.setattr(facts, "scrub_database", slow)
+    with ThreadPoolExecutor(1) as pool:
+        deleting = pool.submit(memory.delete, fact.id)
+        assert scrubbing.wait(30)
+        assert len(memory.get_all(user_id="ada")) == 8, "it waited for the scrub"
+        read.set()
+        deleting.result(30)
+    assert seen == [False]
+
+
+def test_deleting_beside_searches_harms_nothing(memory: Memory, tmp_path: Path) -> None:
+    told = memory.add_many([f"Tea {number} is green." for number in range(30)], user_id="ada")
+    stop = threading.Event()
+
+    def search() -> int:
+        count = 0
+        while not stop.is_set():
+            memory.search("tea", user_id="ada")
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(2) as pool:
+        searching = [pool.submit(search) for _ in range(2)]
+        for fact in told[:20]:
+            memory.delete(fact.id)
+        stop.set()
+        assert all(one.result(30) for one in searching)
+    assert len(memory.get_all(user_id="ada")) == 10
+    memory.close()
+    with sqlite3.connect(tmp_path / "memory" / "facts" / "chroma.sqlite3") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_folder_is_given_back_even_if_closing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory(tmp_path, embedder="hash:256")
+    memory.add("I like tea.", user_id="ada")
+    with monkeypatch.context() as full:
+        full.setattr(facts, "blank_unused", lambda folder: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            memory.close()
+    with Memory(tmp_path, embedder="hash:256") as again:
+        assert [fact.text for fact in again.get_all()] == ["I like tea."]
+
+
+def test_the_words_of_a_user_are_kept_until_others_push_them_out(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recall, "_USERS", 2)
+    for user in ("ada", "ben", "cem"):
+        memory.add(f"I am {user}.", user_id=user)
+    memory.search("who", user_id="ada")
+    ada = memory._recall._indexes["ada"]
+    memory.add("I like figs.", user_id="ben")
+    memory.search("who", user_id="ben")
+    memory.search("who", user_id="ada")
+    assert memory._recall._indexes["ada"] is ada, "what others say changes nothing here"
+    memory.search("who", user_id="cem")
+    assert list(memory._recall._indexes) == ["ada", "cem"], "who asked longest ago goes"
+    assert {hit.text for hit in memory.search("figs", user_id="ben")} == {"I am ben.", "I like figs."}
 
 
 def test_closing_lets_a_call_that_is_in_finish(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,18 @@ import torch
 from safetensors.torch import load_file
 
 from slowwave import Fact, Memory, NightReport
+from slowwave.adapters_store.manifest import KnownFact, text_sha256
 from slowwave.adapters_store.shape import SlotShape
 from slowwave.consolidation import night
 from slowwave.consolidation.attempts import Attempts
+from slowwave.consolidation.journal import Dropped, Journal, NightPlan, PlannedGroup
 from slowwave.consolidation.lessons import write_lesson
 from slowwave.consolidation.plan import Planner, settled_ids
 from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.train import Recipe, Trained, train
 from slowwave.consolidation.writers import as_writer
 from slowwave.errors import BaseMismatch, InvalidInput, MemoryClosed, NightRunning, WriterFailed
+from slowwave.facts import FactStore
 from slowwave.model import BaseModel, load_base
 from slowwave.slot import attached
 from slowwave.types import Progress
@@ -421,7 +425,7 @@ def test_a_fact_deleted_while_it_is_trained_never_goes_live(tmp_path: Path, tiny
         report = memory.consolidate(progress=delete_one)
         assert memory.modules() == []
         assert report.settled == 0
-        assert list((tmp_path / "modules").iterdir()) == []
+        assert list(tmp_path.glob("modules/*")) == []
         assert memory.consolidate().settled >= 1
 
 
@@ -516,6 +520,128 @@ def test_a_failing_writer_loses_nothing(tmp_path: Path, tiny_model: Path) -> Non
         with pytest.raises(WriterFailed):
             memory.consolidate()
         assert len(memory.get_all()) == 1
+
+
+def test_a_fact_that_no_writer_can_handle_stops_nobody_else(tmp_path: Path, tiny_model: Path) -> None:
+    broken = [True]
+
+    def picky(fact: Fact) -> list[tuple[str, str]]:
+        if fact.user_id == "ben" and broken:
+            raise ZeroDivisionError
+        return [(pair.question, pair.answer) for pair in as_writer(None)(fact)]
+
+    with open_memory(tmp_path, tiny_model, writer=picky) as memory:
+        memory.add(FACTS[2], user_id="ben", said_at=DAY)
+        with pytest.raises(WriterFailed):
+            memory.consolidate()
+        memory.add(FACTS[2], user_id="ada", said_at=DAY)
+        report = memory.consolidate()
+        assert {one.user_id: (one.status, one.reason) for one in report.facts} == {
+            "ada": ("settled", ""),
+            "ben": ("unwritten", "the question writer failed"),
+        }
+        for _ in range(3):
+            with pytest.raises(WriterFailed):
+                memory.consolidate()
+        broken.clear()
+        assert memory.consolidate().settled == 1, "it was given up, though it was no fault of the fact"
+
+
+def test_a_fact_deleted_while_it_is_learned_leaves_no_word_of_it(tmp_path: Path, tiny_model: Path) -> None:
+    """The other user's module is learned in the same night."""
+    with open_memory(tmp_path, tiny_model) as memory:
+        (doomed,) = memory.add(FACTS[0], user_id="ada", said_at=DAY)
+        (kept,) = memory.add(FACTS[2], user_id="ben", said_at=DAY)
+        seen: list[int] = []
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if "training" in stage and "1 of 2" in stage:
+                seen.append(done)
+                if len(seen) == 5:
+                    memory.delete(doomed.id)
+                    assert [file for file in (tmp_path / "night").iterdir() if file.name != "plan.json"] == []
+
+        report = memory.consolidate(progress=progress)
+        assert len(seen) == 5, "it was learned on"
+        assert [one.fact_id for one in report.facts] == [kept.id]
+        assert memory.settled_ids() == {kept.id}
+        assert not (tmp_path / "night").exists()
+        holding = [file.name for file in tmp_path.rglob("*") if file.is_file() and b"green" in file.read_bytes()]
+        assert holding == []
+
+
+def test_a_deletion_that_is_cut_short_can_be_repeated(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights go first: what is left is a fact that can be deleted again, not a module that nobody can reach."""
+    with open_memory(tmp_path, tiny_model) as memory:
+        (fact,) = memory.add(FACTS[2], user_id="ada", said_at=DAY)
+        memory.consolidate()
+        with monkeypatch.context() as crash:
+            crash.setattr(FactStore, "delete", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+            with pytest.raises(OSError, match="disk full"):
+                memory.delete(fact.id)
+        assert memory.modules() == []
+        memory.delete(fact.id)
+        assert memory.get_all() == []
+
+
+def test_a_resumed_night_takes_stale_modules_away_first(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        (old,) = memory.add("I live in Porto.", user_id="ada", said_at=DAY)
+        memory.consolidate()
+        memory.add(FACTS[0], user_id="ben", said_at=DAY)
+        with pytest.raises(KeyboardInterrupt):
+            memory.consolidate(progress=interrupt_at("module 1 of 1: training"))
+        with monkeypatch.context() as crash:
+            crash.setattr(memory, "_unlearn", lambda _: None)
+            memory.update(old.id, "I live in Bergen.")
+        with pytest.raises(KeyboardInterrupt):
+            memory.consolidate(progress=interrupt_at("module 1 of 1: training"))
+        assert memory.modules() == []
+
+
+def test_a_date_that_changes_while_it_is_learned_is_not_published(tmp_path: Path, tiny_model: Path) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        (fact,) = memory.add("I meet Clara tomorrow.", user_id="ada", said_at=DAY)
+        part = PlannedGroup(
+            name="group-0000", user_id="ada", facts=(KnownFact(id=fact.id, sha256=text_sha256(fact.text)),)
+        )
+        later = fact.model_copy(update={"said_at": DAY.replace(day=9)})
+        assert night._as_taught([fact], [fact])
+        assert not night._as_taught([fact], [later])
+        assert not night._as_taught([fact], None)
+        assert part.facts[0].matches(later), "the text alone does not tell"
+
+
+def plan_of(*groups: str) -> NightPlan:
+    parts = [
+        PlannedGroup(name=name, user_id="ada", facts=(KnownFact(id=f"fact-{name}", sha256="x"),)) for name in groups
+    ]
+    return NightPlan(night_id="n", started_at=DAY, key="k", groups=tuple(parts))
+
+
+def test_a_journal_drops_the_groups_of_deleted_facts_and_no_others(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "night")
+    plan = plan_of("group-0000", "group-0001")
+    journal.begin(plan)
+    lesson = Lesson("ada", (), {}, {})
+    for group in ("group-0000", "group-0001"):
+        journal.keep_lesson(group, lesson)
+    Journal(tmp_path / "night").drop(["nobody", "fact-group-0001"])
+    journal.check("group-0000")
+    for call in (partial(journal.check, "group-0001"), partial(journal.keep_lesson, "group-0001", lesson)):
+        with pytest.raises(Dropped):
+            call()
+    assert sorted(file.name for file in journal.folder.iterdir()) == ["group-0000.lesson.json", "plan.json"]
+    assert journal.plan("k") == plan_of("group-0000")
+    journal.checkpoint("group-0001").write_bytes(b"written too late")
+    assert journal.unused(plan_of("group-0000")) == 2, "what lies there must not be taken for another group's"
+    journal.discard("group-0001")
+    assert journal.unused(plan_of("group-0000")) == 1
+    assert Journal(tmp_path / "none").unused(plan_of()) == 0
 
 
 def test_the_newer_fact_keeps_a_question_that_two_facts_answer() -> None:

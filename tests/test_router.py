@@ -73,6 +73,12 @@ def test_a_route_among_fewer_modules_has_their_weights_and_score() -> None:
     assert found.among([]) == Route()
 
 
+def test_what_had_no_weight_shares_what_is_left() -> None:
+    rows = tuple(RouteRow(name, name, name) for name in "abc")
+    found = Route(modules=(("a", 1.0), ("b", 0.0), ("c", 0.0)), score=0.9, rows=rows, scores=(0.9, 0.5, 0.4), known=0.8)
+    assert found.among(["b", "c"]).modules == (("b", 0.5), ("c", 0.5))
+
+
 @given(st.text(max_size=60))
 def test_weights_sum_to_one_or_there_are_none(question: str) -> None:
     found = route(question)

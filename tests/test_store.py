@@ -117,6 +117,19 @@ def test_a_damaged_module_is_left_out_and_swept(store: AdapterStore, tmp_path: P
     else:
         with pytest.raises(StoreDamaged, match="checksum"):
             fresh.vector("m-1", user_id="ada", base_sha256="b" * 64, shape=SHAPE)
+        assert fresh.damaged() == ["m-1"]
+        fresh.sweep()
+        assert fresh.live() == [], "its facts would be settled for ever"
+        assert list((tmp_path / "modules").iterdir()) == []
+
+
+def test_a_file_that_a_desktop_left_is_no_module(store: AdapterStore, tmp_path: Path) -> None:
+    put(store)
+    (tmp_path / "modules" / ".DS_Store").write_bytes(b"Bud1")
+    (tmp_path / "modules" / "m-9").mkdir()
+    assert store.sweep() == ["m-9"]
+    assert store.damaged() == []
+    assert sorted(path.name for path in (tmp_path / "modules").iterdir()) == [".DS_Store", "m-1"]
 
 
 def test_a_catalog_of_the_future_is_refused(store: AdapterStore, tmp_path: Path) -> None:

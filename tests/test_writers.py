@@ -78,7 +78,36 @@ def test_a_chat_model_is_asked_three_times() -> None:
     assert len(as_writer(model)(FACT)) == 6
     assert len(model.prompts) == 3
     with pytest.raises(WriterFailed):
-        as_writer(ChatModel("no", "[]", "{}"))(FACT)
+        as_writer(ChatModel("no", "nothing", "{}"))(FACT)
+    assert as_writer(ChatModel("[]"))(FACT) == [], "nothing to ask is an answer"
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_a_fact_on_which_a_writer_fails_is_written_by_rule(place: int) -> None:
+    facts = [FACT.model_copy(update={"id": f"f{number}"}) for number in range(4)]
+
+    def picky(fact: Fact) -> list[QAPair]:
+        if fact.id == f"f{place}":
+            raise ValueError(fact.text)
+        return [QAPair(question="Which town is mine?", answer="Porto")]
+
+    written = write_all(facts, as_writer(picky))
+    assert ["Which town is mine?" in {pair.question for pair in pairs} for pairs in written] == [
+        number != place for number in range(4)
+    ]
+    assert all(len(pairs) >= 6 for pairs in written)
+
+
+def test_a_writer_that_cannot_be_reached_is_not_asked_about_every_fact() -> None:
+    asked: list[str] = []
+
+    def silent(fact: Fact) -> list[QAPair]:
+        asked.append(fact.id)
+        raise ConnectionError
+
+    with pytest.raises(WriterFailed):
+        write_all([FACT.model_copy(update={"id": f"f{number}"}) for number in range(8)], as_writer(silent))
+    assert asked == ["f0", "f0", "f1"]
 
 
 def test_facts_are_asked_about_side_by_side_and_what_that_costs_is_counted() -> None:
@@ -144,7 +173,7 @@ def test_one_unreachable_reply_of_many_is_a_failure() -> None:
 
     facts = [FACT.model_copy(update={"id": name}) for name in "ab"]
     with pytest.raises(WriterFailed) as caught:
-        write_all(facts, as_writer(Batching()))
+        write_all(facts, as_writer(Batching(*[ConnectionError("down")] * 2)))
     assert isinstance(caught.value.__cause__, ConnectionError)
 
 

@@ -129,8 +129,10 @@ def stored(book: Sequence[Entry]) -> list[Fact]:
     ]
 
 
-def taught(base: BaseModel, facts: Sequence[Fact], shares: Shares, seed: int, options: Options) -> tuple[Slot, int]:
-    """A slot that was taught the facts with the usual recipe and these shares of rows, and its training steps.
+def taught(
+    base: BaseModel, facts: Sequence[Fact], shares: Shares, seed: int, options: Options, effort: str = "normal"
+) -> tuple[Slot, int]:
+    """A slot that was taught the facts with the recipe of an effort and these shares of rows, and its training steps.
 
     Raises:
         RuntimeError: a wording of the exam was among the trained ones, so that nothing would be held out.
@@ -140,7 +142,7 @@ def taught(base: BaseModel, facts: Sequence[Fact], shares: Shares, seed: int, op
     from slowwave.consolidation.skilled import built_in_writer
     from slowwave.consolidation.train import recipe_for, train
 
-    settings = Settings.checked(**options.memory_settings(seed))
+    settings = Settings.checked(**options.memory_settings(seed), effort=effort)
     recipe = replace(recipe_for(settings, base.hidden_size), shares=shares)
     lesson = write_lesson(USER, facts, built_in_writer(base), seed)
     asked = {pair.question for pairs in lesson.trained.values() for pair in pairs}

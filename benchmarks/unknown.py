@@ -54,6 +54,7 @@ FLAGS = (
     Flag("facts", 16, "how many numbers are learned", quick=4),
     Flag("nights", 2, "in how many nights", quick=1),
     Flag("asked", 12, "questions of each kind that a memory is asked", quick=3),
+    Flag("effort", "normal", "how much a night does: quick, normal or thorough"),
     Flag("confident", 0.5, "the confidence from which on an answer counts as a confident one"),
     Flag("unknown", 100, "names never told that a memory and its weights are asked for", quick=8),
 )
@@ -121,14 +122,17 @@ def admits(text: str) -> bool:
 
 def measure(options: Options, seed: int, open_memory: Callable[..., Memory] | None = None) -> Figures:
     """A memory before and after its nights, then two modules; `open_memory` is `slowwave.Memory` unless a test gives another."""
-    from slowwave.consolidation.rows import Shares
+    from slowwave import Settings
+    from slowwave.consolidation.recipes import recipe_for
 
     if open_memory is None:
         from slowwave import Memory
 
         open_memory = Memory
     figures = remembered(options, f"seed{seed}.memory", partial(_memory, options, seed, open_memory))
-    for label, shares in {"absent_rows": Shares(), "without": replace(Shares(), absent=0.0)}.items():
+    settings = Settings.checked(effort=options.flags["effort"])
+    usual = recipe_for(settings, 1).shares
+    for label, shares in {"absent_rows": usual, "without": replace(usual, absent=0.0, strangers=0.0)}.items():
         figures |= remembered(options, f"seed{seed}.{label}", partial(_weights, options, seed, label, shares))
     straight = figures["without.known"]
     return figures | {
@@ -174,7 +178,10 @@ def _memory(options: Options, seed: int, open_memory: Callable[..., Memory]) -> 
     strange = {kind: never_said(kind, shares[0], others, seed, each) for kind in KINDS}
     sure = float(options.flags["confident"])
     figures: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, open_memory(folder, **options.memory_settings(seed)) as memory:
+    settings = options.memory_settings(seed)
+    if options.flags["effort"] != "normal":
+        settings["effort"] = options.flags["effort"]
+    with tempfile.TemporaryDirectory() as folder, open_memory(folder, **settings) as memory:
         for night, some in enumerate(shares):
             memory.add_many([one.text for one in some], user_id=USER, said_at=DAY + timedelta(days=night))
             if night == 0:
@@ -233,7 +240,7 @@ def _unseen(some: Sequence[Entry]) -> list[str]:
 def _weights(options: Options, seed: int, label: str, shares: Shares) -> dict[str, float]:
     base, count = base_of(options, seed), options.whole("facts")
     book = entries(count + options.whole("unknown"), seed, options.data)
-    slot, steps = taught(base, stored(book[:count]), shares, seed, options)
+    slot, steps = taught(base, stored(book[:count]), shares, seed, options, str(options.flags["effort"]))
     questions = _unseen(book)
     said = [first_number(text) for text in ask(base, slot, questions, [()] * len(questions))]
     return {

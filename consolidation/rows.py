@@ -68,6 +68,8 @@ class Shares:
     """Of how many facts is asked for each list of facts, which is then read once for all of them; 1: each row has its own."""
     absent: float = 0.3
     """Rows about things never said, as a share of the others: the fewer, the more is invented, and the more known."""
+    strangers: float = 0.0
+    """Rows that ask closed book what others ask, of a stranger, as a share of those that name somebody in full."""
     ordinary: float = 0.15
     """Rows that rehearse ordinary prompts in the base model's own words, as a share of the others."""
     distractors: int = 2
@@ -123,6 +125,7 @@ def epoch_rows(lesson: Lesson, seed: int, epoch: int, shares: Shares, ordinary: 
     rng = random.Random(f"{seed}:{epoch}")
     known, shown = len(rows), [one[0].facts for one in lists]
     rows += _absent_rows(lesson, rng, round(known * shares.absent), shares.distractors, exam=False, lists=shown)
+    rows += _stranger_rows(lesson, rng, [row.question for row in rows if row.form == "closed"], shares.strangers)
     if ordinary:
         some = rng.choices(ordinary, k=math.ceil(known * shares.ordinary))
         rows += [Row("ordinary", "", one.question, one.answer, ends=one.whole) for one in some]
@@ -226,14 +229,27 @@ def _change(lesson: Lesson, fact: Fact, answer: str, rng: random.Random) -> tupl
     return fact.model_copy(update={"text": text, "said_at": said_at}), new
 
 
+def _unsaid(lesson: Lesson, exam: bool) -> Unsaid:
+    name = display_name(lesson.user_id) or "the user"
+    asked = [question for _, _, phrasings in lesson.slots(lesson.trained) for question in phrasings]
+    told = [dated(fact).text for fact in lesson.facts]
+    return Unsaid(asked, told, [("I", "my"), (name, f"{name}'s")], exam=exam)
+
+
+def _stranger_rows(lesson: Lesson, rng: random.Random, asked: Sequence[str], share: float) -> list[Row]:
+    """The same questions about others, closed book: what tells them from those that are known is the name alone."""
+    if not share:
+        return []
+    unsaid = _unsaid(lesson, exam=False)
+    others = [unsaid.near(question, rng) for question in asked if rng.random() < share]
+    return [Row("absent", "", question, UNKNOWN) for question in others if question]
+
+
 def _absent_rows(
     lesson: Lesson, rng: random.Random, count: int, most: int, exam: bool, lists: Sequence[tuple[str, ...]] = ()
 ) -> list[Row]:
     """Questions about things never said, every second one below facts: one of the lists that there are, or its own."""
-    name = display_name(lesson.user_id) or "the user"
-    asked = [question for _, _, phrasings in lesson.slots(lesson.trained) for question in phrasings]
-    told = [dated(fact).text for fact in lesson.facts]
-    unsaid = Unsaid(asked, told, [("I", "my"), (name, f"{name}'s")], exam=exam)
+    unsaid = _unsaid(lesson, exam)
     rows: list[Row] = []
     free = rng.sample(lists, len(lists))
     for index in range(count):

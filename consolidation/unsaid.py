@@ -98,12 +98,20 @@ class Unsaid:
         """A question, and whom of those that facts are about it asks for ("" if nobody, or the user)."""
         kind = rng.random()
         if kind < _NEAR and self._named:
-            return self._near(rng.choice(self._named), rng), ""
+            return self.near(rng.choice(self._named), rng), ""
         if kind < _NEAR + _OTHER and self._known:
             who = rng.choice(self._known)
             if questions := self._about(who, f"{who}'s"):
                 return rng.choice(questions), who
         return rng.choice(self._user or things([f"{stranger(rng, self._exam)}'s"], self._exam)), ""
+
+    def near(self, question: str, rng: random.Random) -> str:
+        """The same question about somebody else; empty if it names nobody."""
+        names = full_names(question)
+        if not names:
+            return ""
+        name = _plain(rng.choice(names))
+        return question.replace(name, self._somebody(name, rng), 1)
 
     def _about(self, who: str, whose: str) -> list[str]:
         """Questions about somebody of which nothing is said."""
@@ -111,11 +119,6 @@ class Unsaid:
         deeds = [deed.format(who=who) for i, deed in enumerate(_DEEDS) if (i % 4 == 0) == self._exam]
         wanted = {question: set(tokens(question)) - own for question in (*things([whose], self._exam), *deeds)}
         return [question for question, words in wanted.items() if not any(words <= said for said in self._said)]
-
-    def _near(self, question: str, rng: random.Random) -> str:
-        """The same question about somebody else."""
-        name = _plain(rng.choice(full_names(question)))
-        return question.replace(name, self._somebody(name, rng), 1)
 
     def _somebody(self, name: str, rng: random.Random) -> str:
         """Another name: new, or put together from a new one and those that are known."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
@@ -19,6 +21,7 @@ from slowwave.consolidation.capacity import facts_per_module, limits
 from slowwave.consolidation.invention import change_value
 from slowwave.consolidation.journal import PlannedGroup
 from slowwave.consolidation.plan import Planner, group
+from slowwave.consolidation.recipes import recipe_for
 from slowwave.consolidation.retries import TRIES, Try
 from slowwave.consolidation.rows import Form, Lesson, Shares, _absent_rows, _lists, epoch_rows, exam_rows
 from slowwave.facts import FactStore
@@ -224,6 +227,37 @@ def test_things_never_said_are_asked_of_the_lists_that_there_are() -> None:
                 assert "Jo Buck" in row.facts[0]
         assert len({row.facts for row in rows if row.facts in lists}) == sum(row.facts in lists for row in rows)
     assert beside > 5
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_what_is_asked_of_somebody_is_asked_of_strangers_too(share: float) -> None:
+    whose = {"a": "Ada Novak", "b": "Ben Okafor", "c": "my"}
+    pairs = {
+        k: tuple(QAPair(question=f"What is {who}'s code, way {i}?", answer="7") for i in range(4))
+        for k, who in whose.items()
+    }
+    one = replace(lesson(), trained=pairs)
+    plain, counts = Shares(absent=0.0), Counter[str]()
+    for epoch in range(40):
+        rows = epoch_rows(one, 0, epoch, replace(plain, strangers=share))
+        assert rows == epoch_rows(one, 0, epoch, replace(plain, strangers=share))
+        known = [row for row in rows if row.form != "absent"]
+        assert sorted(map(repr, known)) == sorted(map(repr, epoch_rows(one, 0, epoch, plain)))
+        for row in rows:
+            if row.form == "absent":
+                counts["strangers"] += 1
+                assert (row.answer, row.facts) == (UNKNOWN, ())
+                assert not any(name in row.question for name in whose.values())
+                assert "'s code, way" in row.question
+        counts["named"] += sum(row.form == "closed" and row.fact_id != "c" for row in rows)
+    assert counts["strangers"] == pytest.approx(share * counts["named"], rel=0.25, abs=0)
+
+
+def test_a_thorough_night_shows_strangers_and_trains_longer() -> None:
+    quick, normal, thorough = (recipe_for(Settings(effort=effort), 576) for effort in ("quick", "normal", "thorough"))
+    assert quick.shares.strangers == normal.shares.strangers == 0.0 < thorough.shares.strangers
+    assert quick.further == normal.further < thorough.further
+    assert quick.epochs < normal.epochs < thorough.epochs
 
 
 def test_exams_use_held_out_phrasings_only() -> None:

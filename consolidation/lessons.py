@@ -9,6 +9,7 @@ from slowwave.consolidation.joined import joined
 from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.writers import NamedWriter, split_heldout, write_all
 from slowwave.quarantine import without_orders
+from slowwave.superseding import subject
 from slowwave.types import Fact, FactReport, Progress, QAPair, no_progress
 
 __all__ = ["unwritten", "write_lesson"]
@@ -24,9 +25,11 @@ def write_lesson(
 ) -> Lesson:
     """Write questions about facts, keep the supported ones, and hold some phrasings out.
 
-    When two facts give different answers to one question, the newer fact keeps it: a module cannot answer both.
+    A module cannot answer one question in two ways. Where two facts do, the newer one keeps the question if they are versions
+    of one thing ("I live in Porto", "I live in Lisbon"), and neither if both are true ("I'm allergic to nuts", "... latex"):
+    half an answer would be a wrong one.
     """
-    owner: dict[str, Fact] = {}
+    asked: dict[str, dict[str, tuple[Fact, str]]] = {}
     written: dict[str, list[QAPair]] = {}
     for start in range(0, len(facts), _AT_ONCE):
         progress("questions", start, len(facts))
@@ -34,14 +37,13 @@ def write_lesson(
         for fact, pairs in zip(some, write_all(some, writer), strict=True):
             written[fact.id] = pairs
             for pair in pairs:
-                asked = normalise(pair.question)
-                if asked not in owner or owner[asked].said_at <= fact.said_at:
-                    owner[asked] = fact
+                asked.setdefault(normalise(pair.question), {})[fact.id] = fact, normalise(pair.answer)
+    owner = {question: _owner(list(some.values())) for question, some in asked.items()}
     progress("questions", len(facts), len(facts))
     trained: dict[str, tuple[QAPair, ...]] = {}
     heldout: dict[str, tuple[QAPair, ...]] = {}
     for fact in facts:
-        mine = [pair for pair in written[fact.id] if owner[normalise(pair.question)].id == fact.id]
+        mine = [pair for pair in written[fact.id] if owner[normalise(pair.question)] == fact.id]
         learn, hold = split_heldout(mine, per_answer=_HELD_OUT, seed=seed)
         if hold:  # without a held-out phrasing nothing could be examined, and what is not examined is not learned
             trained[fact.id], heldout[fact.id] = tuple(learn), tuple(hold)
@@ -52,9 +54,21 @@ def write_lesson(
     return Lesson(user_id, tuple(facts), trained, heldout)
 
 
+def _owner(facts: Sequence[tuple[Fact, str]]) -> str:
+    """The id of the fact among those that answer a question, given with their answers, that keeps it; empty if none does."""
+    newest, said = max(facts, key=lambda one: (one[0].said_at, one[0].id))
+    about, words = subject(newest.text), set(said.split())
+    for fact, answer in facts:
+        alike = words <= set(answer.split()) or words >= set(answer.split())  # the same, or more of it
+        versions = about is not None and (other := subject(fact.text)) is not None and other.key == about.key
+        if not alike and not versions:
+            return ""
+    return newest.id
+
+
 def unwritten(facts: Sequence[Fact], lesson: Lesson) -> tuple[FactReport, ...]:
     """Reports of the facts that a lesson has no questions about, each with its reason."""
-    few = "too few supported questions could be written that no newer fact answers otherwise"
+    few = "too few supported questions could be written that no other fact answers otherwise"
     order = "it tells the assistant how to answer; such text is quoted, never learned"
     return tuple(
         FactReport(

@@ -25,7 +25,7 @@ from slowwave.adapters_store.shape import SlotShape
 from slowwave.consolidation import night
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.journal import Dropped, Journal, NightPlan, PlannedGroup
-from slowwave.consolidation.lessons import write_lesson
+from slowwave.consolidation.lessons import unwritten, write_lesson
 from slowwave.consolidation.plan import Planner, settled_ids
 from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.train import Recipe, Trained, train
@@ -655,6 +655,26 @@ def test_the_newer_fact_keeps_a_question_that_two_facts_answer() -> None:
     assert "new" in lesson.trained
     asked = {pair.question for pair in lesson.trained.get("old", ())}
     assert not asked & {pair.question for pair in lesson.trained["new"]}
+    assert "Where do I live?" in {pair.question for pair in (*lesson.trained["new"], *lesson.heldout["new"])}
+
+
+def test_nobody_keeps_a_question_whose_answers_are_all_true() -> None:
+    """Half of what somebody is allergic to would be a wrong answer."""
+
+    def fact(name: str, text: str, day: int) -> Fact:
+        return Fact(id=name, text=text, user_id="ada", said_at=datetime(2026, 11, day, tzinfo=UTC))
+
+    nuts, latex = fact("nuts", "I'm allergic to nuts.", 1), fact("latex", "I'm allergic to latex.", 2)
+    alone = write_lesson("ada", [latex], as_writer(None), 0)
+    asked = {pair.question for pairs in (alone.trained, alone.heldout) for pair in pairs["latex"]}
+    assert any("allerg" in question for question in asked)
+    both = write_lesson("ada", [nuts, latex, fact("home", "I live in Porto.", 3)], as_writer(None), 0)
+    left = {pair.question for some in (both.trained, both.heldout) for pairs in some.values() for pair in pairs}
+    assert not left & asked
+    assert [one.fact_id for one in unwritten(both.facts, both)] == ["nuts", "latex"]
+    more = fact("more", "I'm allergic to nuts and almonds.", 2)
+    alike = write_lesson("ada", [nuts, more], as_writer(None), 0)
+    assert "more" in alike.trained, "the newer one only says more"
 
 
 def test_schedules(tmp_path: Path, tiny_model: Path) -> None:

@@ -1,12 +1,13 @@
 """Running conversations, kept apart from the objects that show them.
 
 LlamaIndex rebuilds a memory from its JSON between two runs of a workflow, so what is said in a session must outlive the
-object: it lives here, once per process, under (folder, user, session).
+object: it lives here, once per process, under (folder, user, session). Of very many the one used longest ago goes.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -43,11 +44,18 @@ class Session(Generic[M]):
             return list(self.messages), self.learned
 
 
-_sessions: dict[tuple[str, str, str], Session[object]] = {}
+_MOST = 10_000
+"""Sessions that a process keeps."""
+_sessions: OrderedDict[tuple[str, str, str], Session[object]] = OrderedDict()
 _opening = threading.Lock()
 
 
 def session(folder: str, user_id: str, session_id: str) -> Session[object]:
     """The one session of this folder, user and id in this process."""
+    key = (folder, user_id, session_id)
     with _opening:
-        return _sessions.setdefault((folder, user_id, session_id), Session())
+        found = _sessions.setdefault(key, Session())
+        _sessions.move_to_end(key)
+        if len(_sessions) > _MOST:
+            _sessions.popitem(last=False)
+        return found

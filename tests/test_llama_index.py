@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +32,7 @@ from llama_index.core.workflow import Context
 from pydantic import Field
 
 from slowwave.errors import InvalidInput, MissingExtra
-from slowwave.integrations import llama_index
+from slowwave.integrations import _sessions, llama_index
 from slowwave.integrations._turns import count_tokens
 from slowwave.integrations.llama_index import SlowwaveLLM, SlowwaveMemory, SlowwaveRetriever
 from slowwave.memory import Memory
@@ -662,6 +663,16 @@ async def test_async_calls_leave_the_event_loop_alone(
     await SlowwaveRetriever(engine).aretrieve(QUESTION)
     assert fake.threads
     assert threading.get_ident() not in fake.threads
+
+
+def test_a_process_does_not_keep_every_session_there_ever_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sessions, "_MOST", 2)
+    monkeypatch.setattr(_sessions, "_sessions", OrderedDict())
+    first, second = (_sessions.session("m", "ada", name) for name in "ab")
+    assert _sessions.session("m", "ada", "a") is first
+    _sessions.session("m", "ada", "c")
+    assert _sessions.session("m", "ada", "a") is first
+    assert _sessions.session("m", "ada", "b") is not second, "it was used longest ago"
 
 
 def test_many_threads_may_talk_in_one_session(chat: SlowwaveMemory) -> None:

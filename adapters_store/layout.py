@@ -36,6 +36,11 @@ class FolderLayout:
         return self.root / "catalog.json"
 
     @property
+    def origin(self) -> Path:
+        """Which base model and embedder the folder was written with."""
+        return self.root / "origin.json"
+
+    @property
     def night(self) -> Path:
         """The journal of the night under way; gone when the night is done."""
         return self.root / "night"

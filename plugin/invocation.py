@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 import typer
 
 from slowwave.errors import InvalidInput, SlowwaveError
+from slowwave.origin import with_origin
 from slowwave.reading import read_pairs
 from slowwave.settings import Settings
 from slowwave.terminal import Call, printable
@@ -167,15 +168,15 @@ def _run(function: Command, shared: Mapping[str, Any], own: Mapping[str, Any]) -
 
 def _call(shared: Mapping[str, Any], out: TextIO) -> Call:
     chosen = shared["user"] or os.environ.get("SLOWWAVE_USER") or None
-    folder = shared["folder"] or os.environ.get("SLOWWAVE_FOLDER") or "slowwave-memory"
+    folder = Path(shared["folder"] or os.environ.get("SLOWWAVE_FOLDER") or "slowwave-memory").expanduser()
     settings = read_pairs(shared["set"]) | {name: shared[name] for name in ("model", "device") if shared[name]}
     return Call(
-        folder=Path(folder).expanduser(),
+        folder=folder,
         user=chosen or "default",
         chosen_user=chosen,
         json=bool(shared["json"]),
         verbose=bool(shared["verbose"]),
-        settings=Settings.checked(**settings),
+        settings=with_origin(folder, Settings.checked(**settings)),
         out=out,
     )
 

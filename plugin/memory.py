@@ -17,6 +17,7 @@ from slowwave.errors import InvalidInput, MemoryClosed, NightRunning
 from slowwave.intake import Content, check_question, check_user, to_facts
 from slowwave.lock import FolderLock
 from slowwave.messages import as_messages
+from slowwave.origin import remember, with_origin
 from slowwave.settings import Settings
 from slowwave.types import Answer, Fact, NightReport, Progress, Scalar, ScoredFact, no_progress
 
@@ -53,7 +54,8 @@ class Memory:
 
         Args:
             folder: where everything is kept.
-            settings: the dials; `overrides` are single ones by name, for example ``model="..."``.
+            settings: the dials; `overrides` are single ones by name, for example ``model="..."``. The model and the embedder
+                are those of the folder where none is named.
             writer: writes the questions of a night: None for the built-in rules, a callable that takes a Fact and returns
                 (question, answer) pairs, a LangChain chat model or a LlamaIndex LLM.
             distiller: turns chat messages into statements: None for the built-in rules, a callable that takes a list of
@@ -64,9 +66,9 @@ class Memory:
             MemoryLocked: another process, or this one, has the folder open.
             InvalidInput: a setting is unknown or out of bounds, or the distiller is none of these.
         """
-        values = (settings or Settings()).model_dump() | overrides
-        self.settings = Settings.checked(**values)
+        given = settings.model_dump(exclude_unset=True) if settings is not None else {}
         self.folder = Path(folder).expanduser().resolve()
+        self.settings = with_origin(self.folder, Settings.checked(**given | overrides))
         self._layout = FolderLayout(self.folder)
         if writer is not None:
             from slowwave.consolidation.writers import as_writer
@@ -373,6 +375,7 @@ class Memory:
             if self.settings.skills == "auto":
                 prepare(self.settings, names=("reader",), progress=watched)
             base = load_base(self.settings, watched)
+            remember(self._layout, self.settings, anew=True)
             with self._guard:
                 if self._answerer is not None and self._answerer.base is not base:
                     self._answerer = None  # it was made before the reader was
@@ -533,6 +536,7 @@ class Memory:
 
                 embedder = load_embedder(self.settings.embedder)
                 facts = FactStore(self._layout.facts, embedder)
+                remember(self._layout, self.settings, anew=False)
                 self._rooms = (embedder, facts, Recall(facts, embedder))
             return self._rooms
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 
-__all__ = ["resolve_dates"]
+__all__ = ["occasion", "resolve_dates"]
 
 _Put = Callable[[re.Match[str], date], "str | None"]
 """A phrase with its preposition for what was found, or None to leave it."""
@@ -25,6 +25,7 @@ _NUMBERS: Mapping[str, int] = {
 } | {"a couple of": 2, "a few": 3}
 _COUNT = rf"(?P<count>\d{{1,3}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
 _DAY = "|".join(WEEKDAYS)
+_MONTH = "|".join(MONTHS)
 _AFTER_PREPOSITION = re.compile(
     r"\b(?:since|until|till|by|from|for|before|after|on|of|between|than|to|at|in|all|through|during|over|starting|"
     r"beginning)\s+$",
@@ -45,6 +46,38 @@ _SUBJECT = re.compile(r" (?:(?:i|we|he|she|they|it|you|my|our|his|her|their|the|
 _DETERMINED = re.compile(r"\b(?:the|my|our|your|his|its|their|every|each|that)\s+$", re.I)
 """What "last year" follows where it is a noun: "the last year of school"."""
 _VAGUE_COUNT = {"a couple of", "a few"}
+
+
+_SOME = r"(?:\w+|a few|a couple of|several)"
+_STARTS: tuple[tuple[str, Callable[[date], date]], ...] = (
+    (
+        r"today|tonight|tomorrow|yesterday|(?:this|last|next) (?:morning|afternoon|evening|night)"
+        rf"|{_SOME} (?:days?|hours?|minutes?) ago|in {_SOME} (?:days?|hours?|minutes?)",
+        lambda day: day,
+    ),
+    (
+        rf"(?<!every )(?<!each )(?:{_DAY})(?!,? (?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{_MONTH}))"
+        rf"|(?:this|last|next|coming) (?:week|weekend)|{_SOME} (?:weeks?|weekends?) ago|in {_SOME} weeks?",
+        lambda day: day - timedelta(days=day.weekday()),
+    ),
+    (rf"(?:this|last|next) month|{_SOME} months? ago|in {_SOME} months?", lambda day: day.replace(day=1)),
+    (rf"(?:this|last|next) year|{_SOME} years? ago|in {_SOME} years?", lambda day: day.replace(month=1, day=1)),
+)
+_SPANS = tuple((re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.I), start) for pattern, start in _STARTS)
+"""What hangs on the day, the week, the month or the year of speaking, and on which day that begins. Ids of stored facts rest on
+this table: a change gives the same words another id."""
+
+
+def occasion(text: str, said_at: datetime) -> date | None:
+    """The day on which the span of time begins to which a text refers by when it is said; None if it refers to none.
+
+    >>> occasion("I went to the gym today.", datetime(2026, 11, 18)), occasion("I like tea.", datetime(2026, 11, 18))
+    (datetime.date(2026, 11, 18), None)
+    """
+    for pattern, start in _SPANS:
+        if pattern.search(text):
+            return start(said_at.date())
+    return None
 
 
 def resolve_dates(text: str, said_at: datetime) -> str:

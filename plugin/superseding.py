@@ -18,12 +18,21 @@ __all__ = ["Subject", "asks_before", "replaces", "subject"]
 
 
 _BEFORE = re.compile(
-    r"\b(?:used? to|previous(?:ly)?|former(?:ly)?|originally|in the past|back then|no longer)\b|\bbefore\W*$|\bearlier\W*$"
+    r"\b(?:did(?:n't)?\b[^.?!]{0,40}? use to|used to|previous(?:ly)?|former(?:ly)?|originally|in the past|back then|no longer)\b|\bbefore\W*$|\bearlier\W*$"
     r"|\bbefore (?:that|then|this|the (?:change|move)|(?:i|we|he|she|they) (?:moved|changed|switched|got|left))\b"
     r"|\b(?:my|our|his|her|their|\w+'s) (?:(?:old|last) (?:home|flat|house|place|city|job|address|boss|employer|doctor|dentist)"
     r"|old (?:name|car|phone|\w*number|phone number|pass ?word|code|pin|e-?mail))\b",
     re.IGNORECASE,
 )
+_IN_USE = re.compile(
+    r"\b(?:am|is|are|was|were|be|been|being|get|gets|got|getting|ha(?:s|ve|d))(?:n't)?(?: not| often| also| usually| still)?"
+    r"(?: (?:i|we|you|he|she|they|it|this|that))? used to\b"
+    r"|(?:\b(?:is|are|was|were|ha(?:s|ve|d))(?:n't)?|\w's)(?: (?:the|a|an|my|our|your|his|her|their))?"
+    r"(?-i:(?: (?!(?:we|you|he|she|they|who|that|which)\b)[a-z]+){0,2}) used to\b"
+    r"|\b(?:is|are|was|were)(?:n't)? (?-i:[A-Z][\w'-]*) used to\b",
+    re.IGNORECASE,
+)
+"""Where "used to" is about a habit of today or a means: "what code is used to open it", "am I used to the cold"."""
 
 
 def asks_before(question: str) -> bool:
@@ -32,7 +41,7 @@ def asks_before(question: str) -> bool:
     >>> asks_before("Where did I live before?"), asks_before("What is my old phone number?"), asks_before("How old am I?")
     (True, True, False)
     """
-    return _BEFORE.search(question.replace("’", "'")) is not None
+    return _BEFORE.search(_IN_USE.sub(" ", question.replace("’", "'"))) is not None
 
 
 @dataclass(frozen=True)

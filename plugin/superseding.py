@@ -18,7 +18,8 @@ __all__ = ["Subject", "asks_before", "replaces", "subject"]
 
 
 _BEFORE = re.compile(
-    r"\b(?:did(?:n't)?\b[^.?!]{0,40}? use to|used to|previous(?:ly)?|former(?:ly)?|originally|in the past|back then|no longer)\b|\bbefore\W*$|\bearlier\W*$"
+    r"\b(?:did(?:n't)?\b[^.?!]{0,40}? use to|used to"
+    r"|previous(?:ly)?|former(?:ly)?|originally|in the past|back then|no longer)\b|\bbefore\W*$|\bearlier\W*$"
     r"|\bbefore (?:that|then|this|the (?:change|move)|(?:i|we|he|she|they) (?:moved|changed|switched|got|left))\b"
     r"|\b(?:my|our|his|her|their|\w+'s) (?:(?:old|last) (?:home|flat|house|place|city|job|address|boss|employer|doctor|dentist)"
     r"|old (?:name|car|phone|\w*number|phone number|pass ?word|code|pin|e-?mail))\b",

@@ -172,6 +172,8 @@ _SEVERAL = re.compile(
     r"[;?]|[.!]\s+\w|,\s*(?:and|but)\b|\b(?:and|but|or|if|when|because|which|who|also|not|used to)\b", re.I
 )
 """Signs that a statement says more than one thing, or takes it back."""
+_CAPITALS = re.compile(r" (?:I[Ss]|T[Oo]|I[Nn]|A[Tt]|A[Nn]?|F[Oo][Rr]|N[Oo][Ww]) ")
+"""Who writes Every Word Like This shows no names by it."""
 _TITLE = re.compile(r"\b(dr|mrs?|ms|prof|st)\.", re.IGNORECASE)
 """Whose dot ends no sentence."""
 _FREE = frozenset({"amount", "code"})
@@ -189,7 +191,7 @@ def subject(text: str) -> Subject | None:
     ('favourite colour', None)
     """
     plain = _TITLE.sub(r"\1", " ".join(without_opening(text).split()))
-    if not plain or len(plain) > _LONGEST or _SEVERAL.search(plain):
+    if not plain or len(plain) > _LONGEST or _SEVERAL.search(plain) or _CAPITALS.search(plain):
         return None
     for frame in _FRAMES:
         found = frame.pattern.fullmatch(plain)

@@ -61,8 +61,8 @@ _NO_PLACE = _NO_NAME | frozenset(
     trello asana confluence python java javascript typescript rust kotlin swift ruby haskell scala clojure elixir react
     angular vue django rails flask emacs vim neovim docker kubernetes terraform postgres mysql sqlite mongo redis kafka
     spark azure google microsoft amazon apple netflix spotify deezer tidal kindle facebook instagram twitter mastodon
-    bluesky reddit scrum kanban agile premium enterprise pro basic business economy senior keto english spanish french
-    german""".split()
+    bluesky reddit scrum kanban agile premium enterprise pro basic business economy senior keto decaf lead shift part full
+    english spanish french german""".split()
 )
 """What people "move to" besides: departments, programs, languages."""
 _SHORT_PLACES = frozenset("UK US USA UAE NYC LA DC SF NY NZ".split())
@@ -129,7 +129,7 @@ _KINDS: Mapping[str, re.Pattern[str]] = {
     for kind, pattern in {
         "amount": _AMOUNT,
         "code": _CODE,
-        "secret": r"\S*(?:\d|[@#$%^&*+=_~!?/\\|<>])\S*|(?-i:\S*[a-z][A-Z]\S*)",
+        "secret": r"(?=\S{4})\S*(?:\d|[@#$%^&*+=_~!?/\\|<>])\S*|(?-i:\S*[a-z][A-Z]\S*)",
         "street": rf"(?=.*\d)(?=.*(?-i:[A-ZÀ-Þ])){_STREET}(?:,? {_STREET}){{1,8}}",
         "mail": r"\S+@\S+",
         "date": _DATE,
@@ -172,7 +172,9 @@ def _is_place(text: str) -> bool:
     words = text.replace(",", "").split()
     if any(word.lower() in _NO_PLACE or re.search(r"[a-z][A-Z]|\d", word) for word in words):
         return False
-    if words[-1].endswith(("'s", "’s")):  # at somebody's
+    if words[-1].endswith(("'s", "’s")) or (
+        len(words) == 1 and _is_origin(text)
+    ):  # at somebody's; "my home town is Irish"
         return False
     return all(word in _SHORT_PLACES or not re.fullmatch(r"[A-Z]{2,}", word) for word in words)
 

@@ -116,6 +116,10 @@ def test_a_newer_value_takes_the_place_of_the_older_one(newer: str, older: str) 
         ("My birthday is in 3 weeks.", "My birthday is 3 May."),
         ("I weigh 12 kg less than Tom.", "I weigh 80 kg."),
         ("My exam was moved to room 12.", "My exam is at 10 am."),
+        ("My Wife Is Pregnant.", "My wife is Anna."),
+        ("I DRIVE A LOT NOW.", "I drive a Fiat."),
+        ("My home town is Irish.", "My home town is Cork."),
+        ("My password is n/a.", "My password is hunter2."),
         # one may have several
         ("My hamster's name is Luna.", "My hamster's name is Rex."),
         ("My new puppy's name is Luna.", "My new puppy's name is Rex."),

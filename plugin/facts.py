@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slowwave.collection import Calls, Collection
+from slowwave.dates import occasion
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound, InvalidInput
 from slowwave.graves import PAGE, Graves, pages
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Added", "FactStore", "fact_id"]
+__all__ = ["Added", "FactStore", "fact_id", "timeless_id"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,15 +38,24 @@ _RESERVED = "slowwave_"
 """Prefix of our own metadata keys inside Chroma, so that a user's keys never collide with them."""
 
 
-def fact_id(user_id: str, text: str, speaker: str = "") -> str:
+def fact_id(user_id: str, text: str, speaker: str = "", said_at: datetime | None = None) -> str:
     """The id of a text within a user: white space does not matter, but who says it does, if it is somebody else.
+
+    Where the text refers to the time when it is said ("today"), so does the day, week, month or year of that.
 
     >>> fact_id("ada", "I like  tea.") == fact_id("ada", "I like tea.") != fact_id("bob", "I like tea.")
     True
     """
     plain = " ".join(text.split())
     whole = f"{user_id}\x00{plain}\x00{speaker}" if speaker else f"{user_id}\x00{plain}"
+    if said_at is not None and (start := occasion(plain, said_at)) is not None:
+        whole += f"\x00{'' if speaker else chr(0)}{start.isoformat()}"
     return hashlib.sha256(whole.encode()).hexdigest()[:24]
+
+
+def timeless_id(fact: Fact) -> str:
+    """The id of a fact's words, whenever they are said; those of all facts were such before ids told days apart."""
+    return fact_id(fact.user_id, fact.text, str(fact.metadata.get("name", "")))
 
 
 class Added(NamedTuple):
@@ -105,9 +115,12 @@ class FactStore:
             alike: whether a fact that says the same in nearly the same words is the same fact.
         """
         with self._lock:
+            facts = self._by_older_ids(facts)
             stored = {fact.id: fact for fact in self._read(list({fact.id: fact for fact in facts}))}
-            buried = self._graves.dug_at({fact.id for fact in facts if fact.id not in stored})
-            told = [fact for fact in facts if fact.id not in buried or fact.said_at > buried[fact.id]]
+            fresh = [fact for fact in facts if fact.id not in stored]
+            buried = self._graves.dug_at({key for fact in fresh for key in _ids(fact)})
+            old = {fact.id for fact in fresh if any(fact.said_at <= buried[key] for key in _ids(fact) if key in buried)}
+            told = [fact for fact in facts if fact.id not in old]
             stored |= {fact.id: fact for fact in self._related(told, alike=alike)}
             ledger = Ledger(stored.values(), lambda key: next(iter(self._read([key])), None))
             kept = [ledger.say(fact, alike=alike).id for fact in told]
@@ -125,6 +138,7 @@ class FactStore:
         and the facts that no module may answer from any longer.
         """
         with self._lock:
+            (new,) = self._by_older_ids([new])
             known = self._read([new.id])
             if known:
                 ledger = Ledger([old, *known], lambda key: next(iter(self._read([key])), None))
@@ -302,6 +316,19 @@ class FactStore:
             if not distances or float(distances[0]) > 1e-4
         ]
 
+    def _by_older_ids(self, facts: Sequence[Fact]) -> list[Fact]:
+        """The facts, by the ids under which they were stored before ids told days apart."""
+        stored = {
+            fact.id: fact for fact in self._read(list(dict.fromkeys(key for fact in facts for key in _ids(fact))))
+        }
+        kept = []
+        for fact in facts:
+            older = stored.get(_ids(fact)[-1])
+            if fact.id not in stored and older is not None and _same_occasion(fact, older):
+                fact = fact.model_copy(update={"id": older.id})
+            kept.append(fact)
+        return kept
+
     def _related(self, facts: Sequence[Fact], *, alike: bool) -> list[Fact]:
         """Live facts that may be about the same things as these, or say the same."""
         wanted: dict[str, set[str]] = {f"{_RESERVED}same": set(), f"{_RESERVED}about": set()}
@@ -373,6 +400,19 @@ def _fact(key: str, text: str, metadata: Mapping[str, Any]) -> Fact:
         metadata={name: value for name, value in metadata.items() if not name.startswith(_RESERVED)},
         supersedes=ours["supersedes"] or None,
         superseded_by=ours["superseded_by"] or None,
+    )
+
+
+def _ids(fact: Fact) -> list[str]:
+    """The id of a fact, and the one that it had before ids told days apart."""
+    return [fact.id] if occasion(fact.text, fact.said_at) is None else [fact.id, timeless_id(fact)]
+
+
+def _same_occasion(fact: Fact, stored: Fact) -> bool:
+    """Whether a fact refers to the time that the same words as stored refer to, or is one of them."""
+    said = str(stored.metadata.get("also_said", "")).split(",")
+    return fact.said_at.date().isoformat() in said or (
+        occasion(fact.text, fact.said_at) == occasion(stored.text, stored.said_at)
     )
 
 

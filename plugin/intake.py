@@ -119,7 +119,8 @@ def _moment(said_at: datetime | None) -> datetime:
 
 def _fact(text: str, user_id: str, said_at: datetime | None, source: str, metadata: Mapping[str, Scalar]) -> Fact:
     # Who says it belongs to the id, however the text came: by message, by hand or as a new version.
-    key, moment = fact_id(user_id, text, str(metadata.get("name", ""))), _moment(said_at)
+    moment = _moment(said_at)
+    key = fact_id(user_id, text, str(metadata.get("name", "")), moment)
     return Fact(id=key, text=text, user_id=user_id, said_at=moment, source=source, metadata=metadata)
 
 

@@ -14,6 +14,7 @@ from slowwave.adapters_store.manifest import ModuleInfo
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.distil import as_distiller
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning
+from slowwave.facts import timeless_id
 from slowwave.intake import Content, check_question, check_user, to_facts
 from slowwave.lock import FolderLock
 from slowwave.messages import as_messages
@@ -234,7 +235,7 @@ class Memory:
                 metadata=kept,
                 limit=self.settings.max_fact_chars,
             )
-            if new.id == old.id:
+            if timeless_id(new) == timeless_id(old):
                 days = _only(old, "also_said", "also_from")
                 return self._revise(old, new.said_at if said_at else old.said_at, {**days, **kept})
             said = {key: value for key, value in new.metadata.items() if key not in {"also_said", "also_from"}}

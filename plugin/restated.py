@@ -60,7 +60,8 @@ def statement_key(text: str) -> str:
 def same_statement(one: str, other: str, *, same_day: bool = True) -> bool:
     """Whether two texts of one speaker say the same in the same words in the same order, numbers and negations included.
 
-    What may differ is case (but not that of names), punctuation, articles, politeness, short forms, and how it opens.
+    What may differ is case (but not that of names), punctuation, articles, politeness, short forms, and how it opens. Codes,
+    and whatever a password is said to be, are the same letter for letter.
 
     Args:
         one: a text, best with its days resolved (`slowwave.dates.resolve_dates`).
@@ -73,6 +74,8 @@ def same_statement(one: str, other: str, *, same_day: bool = True) -> bool:
     """
     if not same_day and not (names_no_day(one) and names_no_day(other)):
         return False
+    if _letter_for_letter(one) != _letter_for_letter(other):
+        return False
     first, second = _words(one), _words(other)
     if not first or [word.casefold() for word in first] != [word.casefold() for word in second]:
         return False
@@ -83,6 +86,26 @@ def same_statement(one: str, other: str, *, same_day: bool = True) -> bool:
         a == b or (place == 0 and a.isupper() == b.isupper())
         for place, (a, b) in enumerate(zip(first, second, strict=True))
     )
+
+
+_CODE = re.compile(
+    r"(?!\d+(?:[.:]\d+)?(?i:[ap]m|k|kg|g|mg|km|cm|mm|m|l|ml|h|st|nd|rd|th)\b)(?:[^\W\d]\S*\d|\d\S*[^\W\d]|\w*[a-z][A-Z])\S*"
+)
+"""A word with letters and digits, or with a capital within."""
+_SECRET = re.compile(
+    r"\b(?:pass ?(?:word|code|phrase)|pin|code|user ?name|login)\b(?:\W+\w+){0,3}?(?:\W+(?:is|to|are)|'s|:|\s*=)\s+(\S.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What a password is said to be."""
+
+
+def _letter_for_letter(text: str) -> list[str]:
+    """What of a text may not even differ in case."""
+    plain = _plain(text)
+    codes = [word.strip(".,;:!?'\"()") for word in plain.split()]
+    found = [word for word in codes if _CODE.fullmatch(word)]
+    secret = _SECRET.search(plain)
+    return found if secret is None else [*found, " ".join(secret[1].split()).rstrip(".")]
 
 
 def without_opening(text: str) -> str:

@@ -6,7 +6,7 @@ that is about the same thing as an older one takes its place, and the old one st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 
 from slowwave.dates import resolve_dates
@@ -26,8 +26,9 @@ def marks(fact: Fact) -> tuple[str, str]:
     Both hold who speaks; facts of different speakers or sources never share the second.
     """
     speaker = str(fact.metadata.get("name", ""))
-    about = subject(fact.text)
-    same = f"{speaker}\n{statement_key(_resolved(fact))}"
+    text = _resolved(fact)
+    about = subject(text)
+    same = f"{speaker}\n{statement_key(text)}"
     return same, f"{speaker}\n{fact.source}\n{about.key}" if about is not None else ""
 
 
@@ -44,6 +45,7 @@ class Ledger:
         """New facts and facts with new dates or links, by id."""
         self.replaced: dict[str, Fact] = {}
         """Facts that a newer one took the place of."""
+        self._told: set[str] = set()
         for fact in stored:
             self._list(fact)
 
@@ -56,6 +58,7 @@ class Ledger:
         known = self._facts.get(fact.id)
         if known is None and alike:
             known = self._alike(fact)
+        self._told.add(fact.id if known is None else known.id)
         if known is not None and known.superseded_by is None:
             return self._again(known, fact)
         if known is not None:
@@ -64,9 +67,9 @@ class Ledger:
             # Said again after it had been replaced: the old words are the truth once more.
             fact = known.model_copy(update={"said_at": fact.said_at, "superseded_by": None, "supersedes": None})
         rivals = self._rivals(fact)
-        older = [one for one in rivals if one.said_at <= fact.said_at and replaces(fact.text, one.text)]
-        newer = [one for one in rivals if one.said_at > fact.said_at and replaces(one.text, fact.text)]
-        if not older and not newer:
+        older = [one for one in rivals if one.said_at <= fact.said_at and _replaces(fact, one)]
+        newer = [one for one in rivals if one.said_at > fact.said_at and _replaces(one, fact)]
+        if (not older and not newer) or self._unclear(fact, older, newer):
             return self._put(fact)
         self.replaced |= {one.id: one for one in older}
         if not newer:
@@ -111,10 +114,18 @@ class Ledger:
         return None
 
     def _rivals(self, fact: Fact) -> list[Fact]:
-        """The live facts that are about the same thing."""
+        """The live facts that are about the same thing; what is told together on one day is true together."""
         about = marks(fact)[1]
         others = [self._facts[key] for key in self._about.get((fact.user_id, about), ())] if about else []
-        return [one for one in others if one.id != fact.id and one.superseded_by is None]
+        live = [one for one in others if one.id != fact.id and one.superseded_by is None]
+        return [one for one in live if one.id not in self._told or _day(one) != _day(fact)]
+
+    def _unclear(self, fact: Fact, older: Sequence[Fact], newer: Sequence[Fact]) -> bool:
+        """Whether it cannot be told which of several things changed: "my appointment was moved", of two appointments."""
+        about = subject(_resolved(fact))
+        if about is None or not about.several:
+            return False
+        return len(older) + len(newer) > 1 or any(self._past(one) for one in newer)
 
     def _again(self, known: Fact, fact: Fact) -> Fact:
         """A fact that was said before, dated by the last time."""
@@ -168,6 +179,10 @@ class Ledger:
 
 def _resolved(fact: Fact) -> str:
     return resolve_dates(fact.text, fact.said_at)
+
+
+def _replaces(newer: Fact, older: Fact) -> bool:
+    return replaces(_resolved(newer), _resolved(older), older.said_at)
 
 
 def _day(fact: Fact) -> str:

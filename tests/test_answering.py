@@ -496,6 +496,20 @@ def test_a_question_about_the_past_is_shown_what_was_so_then(told: Memory) -> No
     ("What must I do before noon?", False),
     ("What is my last name?", False),
     ("Where do I live?", False),
+    ("What did my sister use to play?", True),
+    ("Didn't I use to smoke?", True),
+    ("Which is the bar they used to visit?", True),
+    ("Who is the man I used to see?", True),
+    ("Who used to be my boss?", True),
+    ("Is the house Ada used to own in Porto?", True),
+    ("Which card do I use to pay?", False),
+    ("Which app does Ben use to run?", False),
+    ("What key is used to start the car?", False),
+    ("What is the code used to open the garage?", False),
+    ("Which tools are often used to fix it?", False),
+    ("Am I used to spicy food?", False),
+    ("Is Ada used to the cold?", False),
+    ("Have I got used to Lisbon?", False),
 ])  # fmt: skip
 def test_which_questions_look_back(question: str, past: bool) -> None:
     assert asks_before(question) is past

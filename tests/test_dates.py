@@ -36,6 +36,18 @@ SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
     ("We were away this weekend.", "We were away on the weekend of 21 November 2026."),
     ("I leave next year.", "I leave in 2027."),
     ("I swim, and yesterday I ran.", "I swim, and on 21 November 2026 I ran."),
+    ("I start on next Thursday the 26th.", "I start on 26 November 2026."),
+    ("Last Friday, November 20, I fell.", "On 20 November 2026, I fell."),
+    ("The gala is this coming Saturday.", "The gala is on 28 November 2026."),
+    ("I am off this Sunday evening.", "I am off on the evening of 22 November 2026."),
+    ("The visa expires in ten days.", "The visa expires on 2 December 2026."),
+    ("We're flying to Rome in 3 weeks.", "We're flying to Rome in the week of 7 December 2026."),
+    ("The tax is due in two months!", "The tax is due in January 2027!"),
+    ("I'll be home in a year.", "I'll be home in 2027."),
+    ("We meet in two weeks' time.", "We meet in the week of 30 November 2026."),
+    ("My dentist saw me today.", "My dentist saw me on 22 November 2026."),
+    ("Lunch today with Tom.", "Lunch on 22 November 2026 with Tom."),
+    ("I am a vegan as of today.", "I am a vegan as of 22 November 2026."),
     ("I am away between today and tomorrow.", "I am away between 22 November 2026 and 23 November 2026."),
 ])  # fmt: skip
 def test_what_hangs_on_the_day_of_speaking_becomes_a_date(said: str, resolved: str) -> None:
@@ -50,17 +62,40 @@ def test_what_hangs_on_the_day_of_speaking_becomes_a_date(said: str, resolved: s
     "over a year ago", "I read USA Today.", "I work at Today FM.", "My favourite song is 'Yesterday'.", "today/tomorrow",
     "My favourite song is Yesterday", "I saw The Day After Tomorrow.", "The company's last year was bad.",
     "I prefer today's music.", "We go to the museum next week Tuesday.", "A film called Tomorrowland.",
+    "I left a couple of months ago.", "He quit a few weeks ago.", "A few years ago I left.", "We leave in a few days.",
+    "First week of May", "Last week of May was wet.", "Last night of the tour", "Next year of school",
+    "I slept next week and a half.",
+    "Teenagers today hardly read.", "Modern cars today have screens.", "The kids of today play.", "It was the Rome of today.",
+    "We finally watched the day after tomorrow.", "I liked tomorrow never dies.", "My day after tomorrow is full.",
+    "I wrote it in 3 days.", "I can be fit in two months.", "She is in two weeks of quarantine.", "It is done in 3 weeks.",
+    "I see her this Friday.", "I start next Friday, 3 May.", "I start next Friday, 27 November 2026.",
     "yesterdays and todays", "I was born on 3 May 1990.", "",
 ])  # fmt: skip
 def test_what_does_not_or_is_unclear_stays(said: str) -> None:
     assert resolve_dates(said, SUNDAY) == said
 
 
+@pytest.mark.parametrize(("said", "resolved"), [
+    ("I fly next Thursday.", None), ("I fly next Sunday.", None), ("I fly this Tuesday.", None),
+    ("I fly next Tuesday.", "I fly on 1 December 2026."), ("I fly this Thursday.", "I fly on 26 November 2026."),
+    ("I fly next Thursday, 26 November.", "I fly on 26 November 2026."),
+    ("I fly next Thursday, 3 December.", "I fly on 3 December 2026."),
+    ("I fly on the coming Tuesday.", "I fly on 1 December 2026."),
+])  # fmt: skip
+def test_in_the_middle_of_a_week_next_may_mean_two_days(said: str, resolved: str | None) -> None:
+    assert resolve_dates(said, SUNDAY + timedelta(days=3)) == (resolved or said)
+
+
 @given(st.dates(date(1990, 1, 1), date(2090, 1, 1)), st.sampled_from(["last", "next"]), st.integers(0, 6))
 def test_a_weekday_is_the_nearest_one(day: date, side: str, weekday: int) -> None:
     name = (date(2024, 1, 1) + timedelta(days=weekday)).strftime("%A")
     said = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    found = datetime.strptime(resolve_dates(f"It is {side} {name}", said), "It is on %d %B %Y").date()
+    text = f"It is {side} {name}"
+    if resolve_dates(text, said) == text:  # a day of the week that runs, or of the next one
+        assert side == "next"
+        assert weekday > day.weekday()
+        return
+    found = datetime.strptime(resolve_dates(text, said), "It is on %d %B %Y").date()
     assert found.weekday() == weekday
     assert 1 <= abs((found - day).days) <= 7
     assert (found < day) == (side == "last")
@@ -73,8 +108,8 @@ def test_any_text_on_any_day_is_resolved_once(text: str, day: datetime) -> None:
 
 
 PHRASES = st.sampled_from(
-    "today|tomorrow|yesterday|tonight|last night|this morning|next week|last year|5 years ago|next Friday|this weekend|"
-    "the day before yesterday|a couple of months ago|99 weeks ago|next month|last Monday evening".split("|")
+    "today|tomorrow|yesterday|tonight|last night|this morning|next week|last year|5 years ago|this coming Friday|this weekend|"
+    "the day before yesterday|two months ago|99 weeks ago|next month|last Monday evening".split("|")
 )
 
 

@@ -204,7 +204,8 @@ def test_whatever_is_said_becomes_facts_of_the_user_or_a_clear_error(said: list[
 @pytest.mark.parametrize(("one", "other"), [
     ("I live in Porto.", "by the way, I live in Porto"), ("I've 3 cats!", "I have three cats."),
     ("I don't eat meat.", "I do not eat meat"), ("Please call me Al.", "Call me Al, thanks!"),
-    ("The rent is $900", "Rent is $900."), ("i live in porto", "I live in Porto."),
+    ("The rent is $900", "Rent is $900."), ("i live in porto", "I live in Porto."), ("I run at 7PM.", "i run at 7pm"),
+    ("My password is Winter2025.", "by the way, my password is Winter2025"),
 ])  # fmt: skip
 def test_the_same_words_say_the_same(one: str, other: str) -> None:
     assert same_statement(one, other)
@@ -218,6 +219,9 @@ def test_the_same_words_say_the_same(one: str, other: str) -> None:
     ("I take vitamin A.", "I take vitamin."), ("It costs $5.", "It costs €5."), ("I am 5.", "I am -5."), ("3.5 km", "35 km"),
     ("I can swim.", "I can't swim."), ("I live here?", "I live here."), ("I'm 😀", "I'm 😢"), ("I drink C++", "I drink C"),
     ("I run at 7:00.", "I run at 7:30."), ("My dog's bed", "My dogs bed"), ("", ""), ("The", "A"),
+    ("My wifi password is Winter2025.", "my wifi password is winter2025"), ("My gate code: KiWi", "my gate code: kiwi"),
+    ("My PIN is 4711!", "My PIN is 4711"), ("I live at 12A.", "i live at 12a"), ("My user name is Ada", "my user name is ada"),
+    ("My licence is AbX9.", "my licence is abx9."),
 ])  # fmt: skip
 def test_other_words_numbers_names_and_negations_do_not(one: str, other: str) -> None:
     assert not same_statement(one, other)

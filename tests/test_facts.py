@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from types import FrameType, SimpleNamespace
@@ -27,6 +27,7 @@ from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLock
 from slowwave.facts import fact_id
 from slowwave.intake import to_facts
 from slowwave.scrub import blank_unused
+from slowwave.types import Fact
 
 
 @pytest.fixture
@@ -183,6 +184,80 @@ def test_an_update_to_what_is_history_elsewhere_joins_all_of_it(memory: Memory) 
     for fact in (first, second, third, other):
         with pytest.raises(FactNotFound):
             memory.get(fact.id)
+
+
+def _days(memory: Memory) -> list[int]:
+    return [one.said_at.day for one in memory.get_all(user_id="ada")]
+
+
+@pytest.mark.parametrize(
+    ("text", "days", "kept"),
+    [
+        ("I had a migraine today.", (16, 17, 18), [16, 17, 18]),
+        ("I see my dentist on Friday.", (2, 16), [2, 16]),
+        ("I see my dentist on Friday.", (16, 18), [18]),  # the Friday of one week
+        ("I swam for an hour two days ago.", (2, 4), [2, 4]),
+        ("I want to learn Polish this year.", (2, 18), [18]),
+        ("I ate out every Friday.", (2, 16), [16]),
+        ("I still like figs.", (2, 16), [16]),
+        ("My exam is on Friday, 27 November 2026.", (2, 16), [16]),
+    ],
+)
+def test_words_that_refer_to_the_day_are_another_fact_on_another_day(
+    memory: Memory, text: str, days: tuple[int, ...], kept: list[int]
+) -> None:
+    for _ in range(2):  # a replayed chat brings nothing new
+        for day in days:
+            memory.add(text, user_id="ada", said_at=datetime(2026, 11, day, 9, tzinfo=UTC))
+        assert _days(memory) == kept
+    for one in memory.get_all(user_id="ada"):
+        memory.delete(one.id)
+    for day in days:
+        assert not memory.add(text, user_id="ada", said_at=datetime(2026, 11, day, 9, tzinfo=UTC))
+
+
+def test_the_day_is_that_of_the_speaker() -> None:
+    late = datetime(2026, 11, 22, 23, tzinfo=timezone(timedelta(hours=-5)))
+    said = partial(fact_id, "ada", "I ran today.", "")
+    assert said(late) == said(late - timedelta(hours=12)) != said(late.astimezone(UTC))
+    assert fact_id("ada", "I run.", "", late) == fact_id("ada", "I run.")
+    assert fact_id("ada", "I ran today.", "Ben", late) != fact_id("ada", "I ran today.", "", late)
+
+
+def test_facts_from_before_ids_told_days_apart_stay_the_same_facts(memory: Memory) -> None:
+    text = "I had a migraine today."
+    day = datetime(2026, 11, 17, 9, tzinfo=UTC)
+    plain = fact_id("ada", text)
+    merged = Fact(id=plain, text=text, user_id="ada", said_at=day, metadata={"also_said": "2026-11-16"})
+    memory._facts.add([merged])
+    for step in (-1, 0):
+        (same,) = memory.add(text, user_id="ada", said_at=day + timedelta(days=step))
+        assert (same.id, same.metadata) == (plain, merged.metadata)
+    (other,) = memory.add(text, user_id="ada", said_at=day + timedelta(days=3))
+    assert other.id != plain
+    assert _days(memory) == [17, 20]
+    memory.delete(plain)
+    for step in (-1, 0):
+        assert not memory.add(text, user_id="ada", said_at=day + timedelta(days=step))
+    assert memory.add(text, user_id="ada", said_at=day + timedelta(days=3)) == [other]
+    assert _days(memory) == [20]
+
+
+def test_an_update_with_the_words_that_it_has_keeps_the_fact(memory: Memory) -> None:
+    said = datetime(2026, 11, 16, 9, tzinfo=UTC)
+    (fact,) = memory.add("I had a migraine today.", user_id="ada", said_at=said)
+    assert memory.update(fact.id, fact.text, metadata={"kind": "health"}).said_at == said
+    assert memory.update(fact.id, fact.text, said_at=said + timedelta(days=1)).id == fact.id
+    assert _days(memory) == [17]
+
+
+def test_an_update_finds_words_stored_before_ids_told_days_apart(memory: Memory) -> None:
+    said = datetime(2026, 11, 16, 9, tzinfo=UTC)
+    text = "I had a migraine today."
+    memory._facts.add([Fact(id=fact_id("ada", text), text=text, user_id="ada", said_at=said)])
+    (other,) = memory.add("I had a headache today.", user_id="ada", said_at=said)
+    assert memory.update(other.id, text, said_at=said).id == fact_id("ada", text)
+    assert _days(memory) == [16]
 
 
 def test_texts_may_come_one_by_one(memory: Memory) -> None:

@@ -19,7 +19,8 @@ from test_quarantine import EVERYDAY, INJECTIONS
 
 from benchmarks import distilling
 from benchmarks.harness import Options
-from slowwave.cutting import asks_back, cut
+from slowwave.asking import asks_back
+from slowwave.cutting import cut
 from slowwave.distil import Distiller, Statement, as_distiller
 from slowwave.errors import InvalidInput
 from slowwave.intake import to_facts
@@ -120,6 +121,51 @@ def test_what_carries_a_fact_stays(turn: str, kept: list[str]) -> None:
 ])  # fmt: skip
 def test_a_sentence_stays_with_the_one_it_hangs_on(turn: str, kept: list[str]) -> None:
     assert pieces(turn) == kept
+
+
+@pytest.mark.parametrize("text", [
+    "Blood type: A+", "Surname: Moreira\nBorn: 1988\nTown: Évora", "API_HOST=192.0.2.7\nAPI_USER=rui", "alarm: 9911",
+    "Row: K7\nSeat: 12", "Saturday: choir\nSunday: swimming", "Dislike olives.", "Adore jazz.", "No pets.",
+    "No peanuts please.", "- gluten-free", "rui.moreira@example.org", "Sold motorbikes.", "Studying medicine.",
+    "Flat 3b.", "~/notes/todo", "Doctor: Lee\n- penicillin allergy",
+])  # fmt: skip
+def test_a_name_with_its_value_and_a_fragment_that_tells_something_are_kept(text: str) -> None:
+    assert pieces(text) == [text]
+
+
+@pytest.mark.parametrize("text", [
+    "No problem!", "No worries.", "No thanks.", "Need advice.", "Option 3.", "Looking good!", "Interesting question.", "8/10",
+    "Thanks :)", "Very nice.", "No idea.", "Love more.", "Nothing special.", "Question: what is jazz?",
+])  # fmt: skip
+def test_a_fragment_of_the_talk_itself_is_not(text: str) -> None:
+    assert pieces(text) == []
+
+
+@pytest.mark.parametrize(("turn", "kept"), [
+    ("Row: K7\n\nTrain: 8:15", ["Row: K7", "Train: 8:15"]),
+    ("My cat is Tim. Sorry, Tom.", ["My cat is Tim. Sorry, Tom."]),
+    ("We have four hens. I mean five.", ["We have four hens. I mean five."]),
+    ("We have four hens. Correction: five.", ["We have four hens. Correction: five."]),
+    ("I moved. Sorry, I have a headache.", ["I moved.", "Sorry, I have a headache."]),
+    ("Hello,\nwe sold the old house by the river because my\nmother found a flat in town.\nI am glad.",
+     ["we sold the old house by the river because my\nmother found a flat in town.", "I am glad."]),
+    ("I bought many things for the garden today:\nroses and a spade\nI also bought a hammock",
+     ["I bought many things for the garden today:\nroses and a spade", "I also bought a hammock"]),
+])  # fmt: skip
+def test_lines_and_corrections_belong_to_what_they_go_on_with(turn: str, kept: list[str]) -> None:
+    assert pieces(turn) == kept
+
+
+@pytest.mark.parametrize(("correction", "kept"), [
+    ("Sorry, Tom.", ["My cat is Tim.", "My cat is Tim. Sorry, Tom."]),
+    ("Actually Tom.", ["My cat is Tim.", "My cat is Tim. Actually Tom."]),
+    ("No, thanks.", ["My cat is Tim."]),
+    ("Sorry, I'm late.", ["My cat is Tim.", "Sorry, I'm late."]),
+])  # fmt: skip
+def test_a_correction_in_the_next_turn_is_kept_behind_what_it_corrects(correction: str, kept: list[str]) -> None:
+    assert texts([user("My cat is Tim."), assistant("Lovely!"), user(correction)]) == kept
+    assert texts([user("My cat is Tim.", name="Bob"), assistant("Lovely!"), user("Sorry, Tom.")]) == ["My cat is Tim."]
+    assert texts([user(INJECTIONS[0]), user("Sorry, Tom.")]) == [INJECTIONS[0]]
 
 
 @pytest.mark.parametrize(("question", "answer", "fact"), [

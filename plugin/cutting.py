@@ -14,6 +14,7 @@ from slowwave.chatter import is_chatter, is_remark
 from slowwave.fragments import corrects, hangs, is_answer, is_label, links, says_little
 from slowwave.quarantine import is_order, without_orders
 from slowwave.queries import is_question, is_request, tells, without_request
+from slowwave.telling import told_in
 
 __all__ = ["Piece", "cut"]
 
@@ -64,6 +65,11 @@ def cut(turn: str, *, asked: bool = False) -> list[Piece]:
             runs.append(_Run(start, end, number))
         elif asked and number == 0 and assents(sentence):
             runs.append(_Run(start, end, number, answers=True))
+        elif (told := _told(sentence)) is not None:
+            if next_to and last is not None and hangs(sentence[slice(*told)]):
+                runs[-1] = last.until(start + told[1], number)
+            else:
+                runs.append(_Run(start + told[0], start + told[1], number))
         elif is_chatter(sentence):
             continue
         elif is_question(sentence) or (is_request(sentence) and not tells(sentence)):
@@ -102,6 +108,14 @@ class _Run:
 
     def until(self, end: int, last: int) -> _Run:
         return replace(self, end=end, last=last)
+
+
+def _told(sentence: str) -> tuple[int, int] | None:
+    """Where the statement of a request or question stands; the whole of it where the statement alone would be dropped."""
+    place = told_in(sentence)
+    if place is None or is_chatter(told := sentence[slice(*place)]) or is_remark(told):
+        return None
+    return (0, len(sentence)) if is_answer(told) and says_little(told) else place
 
 
 def _stands(sentence: str) -> bool:

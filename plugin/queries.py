@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ADVERBS", "HELP", "core", "is_question", "is_request", "of_oneself", "rule", "tells", "without_request"]
+__all__ = [
+    "ADVERBS",
+    "HELP",
+    "asks",
+    "core",
+    "is_question",
+    "is_request",
+    "of_oneself",
+    "rule",
+    "tells",
+    "without_request",
+]
 
 _GAP = re.compile(r"[\s,.!;:…—–-]*")
 _END = "\"'”’)*] \n"
@@ -162,6 +173,8 @@ _TAIL = re.compile(
     rf"|(?:so )?(?:if you (?:have|know)|any(?: \w+)? {HELP}|let me know|please)\b"
     r"|(?:can|could|would|will) you\b|(?:do|have) you (?:have|know|think|happen|ever|any|got|tried)\b"
     r"|(?:is|are) there (?:any|some)\b|(?:can|could|should) i\b|what (?:do|would|are|is|should|can|kind)\b"
+    r"|(?:what|which|whose|how (?:much|many))(?: [\w'-]+){1,3}? (?:do|does|did|should|can|could|would|will) (?:i|we|you)\b"
+    r"|(?:where|when|who|which|why) (?:do|did|should|can|could|would|will) (?:i|we|you)\b"
     r"|how (?:do|can|should|would)\b|(?:your|those|these) (?:suggestions?|tips?|advice) (?:are|is|were|was|sounds?|helped)\b)",
     re.IGNORECASE,
 )

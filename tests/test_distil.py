@@ -156,6 +156,43 @@ def test_lines_and_corrections_belong_to_what_they_go_on_with(turn: str, kept: l
     assert pieces(turn) == kept
 
 
+@pytest.mark.parametrize(("turn", "kept"), [
+    ("Can you remember that Lena is diabetic?", ["Lena is diabetic"]),
+    ("Could you please note down that the gym opens at 7?", ["the gym opens at 7"]),
+    ("Will you save this for me: the bike lock is 2580.", ["the bike lock is 2580."]),
+    ("Could you store my passport number X123?", ["Could you store my passport number X123?"]),
+    ("I want you to know that my mother has died.", ["my mother has died."]),
+    ("Would you mind keeping in mind that we have no oven?", ["we have no oven"]),
+    ("I wanted to tell you that Lena had a boy!", ["Lena had a boy!"]),
+    ("Can you remember my sister is called Lena?", ["my sister is called Lena"]),
+    ("I have a sister. Can you remember that she is diabetic?", ["I have a sister. Can you remember that she is diabetic"]),
+    ("May I drink wine even though I'm taking antibiotics?", ["May I drink wine even though I'm taking antibiotics?"]),
+    ("Which shoes are best, considering that I have flat feet?", ["Which shoes are best, considering that I have flat feet?"]),
+    ("Where should we eat with my brother, who hates fish?", ["Where should we eat with my brother, who hates fish?"]),
+    ("Can we go by bike, as I don't drive?", ["Can we go by bike, as I don't drive?"]),
+    ("Have I mentioned that Lena moved to Oslo?", ["Lena moved to Oslo"]),
+    ("Didn't I tell you we sold the boat?", ["we sold the boat"]),
+    ("Isn't it wonderful that my daughter passed the bar exam?", ["my daughter passed the bar exam"]),
+    ("Can you believe I won the lottery?", ["I won the lottery"]),
+    ("Since we moved to Oslo last year, which schools should we visit?", ["Since we moved to Oslo last year"]),
+    ("I work at night from Monday to Friday, when should I sleep?", ["I work at night from Monday to Friday"]),
+])  # fmt: skip
+def test_what_is_to_be_remembered_and_what_a_question_tells_is_kept(turn: str, kept: list[str]) -> None:
+    assert pieces(turn) == kept
+
+
+@pytest.mark.parametrize("text", [
+    "Do you remember my sister?", "Can you remember my sister's name?", "Can you remember what I bought?",
+    "Did I tell you my address?", "Did I tell you where we went?",
+    "Have I mentioned which school it was?", "Can you save me some time?", "Could you write down five ideas?",
+    "How long is it since I moved?", "What did I eat while I was in Rome?", "What was my job while I lived in Oslo?",
+    "Can you remember: what is my name?", "Isn't it great that you can do that?", "Can you believe that?",
+    "Can you remember the place my aunt visited?", "I want you to know.", "Can you remember the 3 towns I saw?",
+])  # fmt: skip
+def test_what_a_memory_is_asked_for_is_not(text: str) -> None:
+    assert pieces(text) == []
+
+
 @pytest.mark.parametrize(("correction", "kept"), [
     ("Sorry, Tom.", ["My cat is Tim.", "My cat is Tim. Sorry, Tom."]),
     ("Actually Tom.", ["My cat is Tim.", "My cat is Tim. Actually Tom."]),

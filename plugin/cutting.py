@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from slowwave.asking import assents
+from slowwave.asking import assents, confirms
 from slowwave.chatter import is_chatter, is_remark
 from slowwave.fragments import corrects, hangs, is_answer, is_label, links, says_little
 from slowwave.quarantine import is_order, without_orders
@@ -31,12 +31,12 @@ class Piece:
     text: str
     """A run of the turn."""
     answers: bool = False
-    """Whether it means something only together with the question it answers."""
+    """Whether it means something only together with the question or claim it answers."""
     corrects: bool = False
     """Whether it puts right what its speaker said in the turn before."""
 
 
-def cut(turn: str, *, asked: bool = False) -> list[Piece]:
+def cut(turn: str, *, asked: bool = False, claimed: bool = False) -> list[Piece]:
     """The statements of a chat turn, in order; without questions, requests of the moment, greetings and chatter.
 
     Orders to the assistant are kept, each with all that follows it where it sets rules aside: they are quarantined, and what
@@ -45,6 +45,7 @@ def cut(turn: str, *, asked: bool = False) -> list[Piece]:
     Args:
         turn: what one speaker said.
         asked: whether the turn before asked the speaker something: what only answers is kept then.
+        claimed: whether it said something of the speaker: what confirms it is kept then.
 
     >>> [piece.text for piece in cut("Thanks! I bought a car. It is red. Can you suggest a name?")]
     ['I bought a car. It is red.']
@@ -63,7 +64,7 @@ def cut(turn: str, *, asked: bool = False) -> list[Piece]:
             break
         if is_order(sentence):
             runs.append(_Run(start, end, number))
-        elif asked and number == 0 and assents(sentence):
+        elif number == 0 and ((asked and assents(sentence)) or (claimed and confirms(sentence))):
             runs.append(_Run(start, end, number, answers=True))
         elif (told := _told(sentence)) is not None:
             if next_to and last is not None and hangs(sentence[slice(*told)]):
@@ -81,7 +82,7 @@ def cut(turn: str, *, asked: bool = False) -> list[Piece]:
             runs[-1] = last.until(end, number)
         elif is_remark(sentence):
             continue
-        elif is_answer(sentence) and asked and not runs:
+        elif asked and not runs and (is_answer(sentence) or hangs(sentence)):
             runs.append(_Run(start, end, number, answers=True))
         elif number == 0 and corrects(sentence):
             runs.append(_Run(start, end, number, corrects=True))

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter
 
-from slowwave.asking import asks_back
+from slowwave.asking import asks_back, claims, is_empty
 from slowwave.cutting import cut
 from slowwave.dates import resolve_dates
 from slowwave.errors import InvalidInput
@@ -181,11 +181,17 @@ def _by_rules(messages: Sequence[Message], asked: range) -> Iterator[Statement]:
         if messages[place].role not in LEARNED:
             continue
         before = messages[place - 1] if place else None
-        question = asks_back(before.content) if before is not None and before.role not in LEARNED else None
-        for piece in cut(messages[place].content, asked=question is not None):
-            before_it = question if piece.answers else _said_before(messages, place) if piece.corrects else None
-            if before_it or not (piece.corrects and says_little(piece.text)):
-                yield Statement(text=f"{before_it or ''} {piece.text}".strip(), message=place)
+        heard = before.content if before is not None and before.role not in LEARNED else ""
+        question, claim = asks_back(heard), claims(heard)
+        for piece in cut(messages[place].content, asked=question is not None, claimed=claim is not None):
+            if piece.answers:
+                before_it = question or claim or ""
+                told = not is_empty(before_it, piece.text)
+            else:
+                before_it = (_said_before(messages, place) or "") if piece.corrects else ""
+                told = before_it != "" or not (piece.corrects and says_little(piece.text))
+            if told:
+                yield Statement(text=f"{before_it} {piece.text}".strip(), message=place)
 
 
 def _said_before(messages: Sequence[Message], place: int) -> str | None:

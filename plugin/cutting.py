@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from slowwave.asking import assents, confirms
 from slowwave.chatter import is_chatter, is_remark
 from slowwave.fragments import corrects, hangs, is_answer, is_label, links, says_little
-from slowwave.quarantine import is_order, without_orders
+from slowwave.quarantine import belongs, is_order, resumes, without_orders
 from slowwave.queries import is_question, is_request, tells, without_request
 from slowwave.telling import told_in
 
@@ -39,8 +39,8 @@ class Piece:
 def cut(turn: str, *, asked: bool = False, claimed: bool = False) -> list[Piece]:
     """The statements of a chat turn, in order; without questions, requests of the moment, greetings and chatter.
 
-    Orders to the assistant are kept, each with all that follows it where it sets rules aside: they are quarantined, and what
-    belongs to them must not slip out as a piece of its own.
+    Orders to the assistant are kept, each with what follows it where it sets rules aside, until the speaker speaks of
+    themselves: they are quarantined, and what belongs to them must not slip out as a piece of its own.
 
     Args:
         turn: what one speaker said.
@@ -52,17 +52,24 @@ def cut(turn: str, *, asked: bool = False, claimed: bool = False) -> list[Piece]
     """
     runs: list[_Run] = []
     spans = list(_sentences(turn))
-    wants = False
-    """Whether the sentence before was dropped as a question or request: another one may hang on it."""
+    aside = wants = False
+    """Whether an order goes on, and whether the sentence before was dropped as a question or request: one may hang on it."""
     for number, (start, end) in enumerate(spans):
         sentence = turn[start:end]
         last = runs[-1] if runs and end - runs[-1].start <= _LONGEST else None
         next_to = last is not None and last.last == number - 1
         wanted, wants = wants, False
-        if _sets_aside(sentence):
-            runs.append(_Run(start, len(turn.rstrip()), number))
-            break
+        if aside:
+            aside = is_order(sentence) or not resumes(sentence)
+            if aside and not (is_order(sentence) or belongs(sentence)):
+                runs[-1] = runs[-1].until(len(turn.rstrip()), number)
+                break
+            if aside:
+                runs[-1] = runs[-1].until(end, number)
+                continue
+            last, next_to = None, False
         if is_order(sentence):
+            aside = _sets_aside(sentence)
             runs.append(_Run(start, end, number))
         elif number == 0 and ((asked and assents(sentence)) or (claimed and confirms(sentence))):
             runs.append(_Run(start, end, number, answers=True))

@@ -6,17 +6,22 @@ Every piece is a run of the turn, letter for letter: what was said is not rephra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from slowwave.asking import assents, confirms
 from slowwave.chatter import is_chatter, is_remark
-from slowwave.quarantine import is_order, without_orders
-from slowwave.queries import core, is_question, is_request, rule, tells, without_request
+from slowwave.fragments import corrects, hangs, is_answer, is_label, links, says_little
+from slowwave.quarantine import belongs, is_order, resumes, without_orders
+from slowwave.queries import is_question, is_request, tells, without_request
+from slowwave.telling import told_in
 
-__all__ = ["Piece", "asks_back", "cut"]
+__all__ = ["Piece", "cut"]
 
 _LONGEST = 400
 """Characters to which a sentence is joined with the one it hangs on: a small model reads short facts better."""
+_LONG_LINE = 40
+"""Characters from which on a line may have been broken where it was full."""
 
 
 @dataclass(frozen=True)
@@ -26,38 +31,53 @@ class Piece:
     text: str
     """A run of the turn."""
     answers: bool = False
-    """Whether it means something only together with the question it answers."""
+    """Whether it means something only together with the question or claim it answers."""
+    corrects: bool = False
+    """Whether it puts right what its speaker said in the turn before."""
 
 
-def cut(turn: str, *, asked: bool = False) -> list[Piece]:
+def cut(turn: str, *, asked: bool = False, claimed: bool = False) -> list[Piece]:
     """The statements of a chat turn, in order; without questions, requests of the moment, greetings and chatter.
 
-    Orders to the assistant are kept, each with all that follows it where it sets rules aside: they are quarantined, and what
-    belongs to them must not slip out as a piece of its own.
+    Orders to the assistant are kept, each with what follows it where it sets rules aside, until the speaker speaks of
+    themselves: they are quarantined, and what belongs to them must not slip out as a piece of its own.
 
     Args:
         turn: what one speaker said.
         asked: whether the turn before asked the speaker something: what only answers is kept then.
+        claimed: whether it said something of the speaker: what confirms it is kept then.
 
     >>> [piece.text for piece in cut("Thanks! I bought a car. It is red. Can you suggest a name?")]
     ['I bought a car. It is red.']
     """
     runs: list[_Run] = []
     spans = list(_sentences(turn))
-    wants = False
-    """Whether the sentence before was dropped as a question or request: another one may hang on it."""
+    aside = wants = False
+    """Whether an order goes on, and whether the sentence before was dropped as a question or request: one may hang on it."""
     for number, (start, end) in enumerate(spans):
         sentence = turn[start:end]
         last = runs[-1] if runs and end - runs[-1].start <= _LONGEST else None
         next_to = last is not None and last.last == number - 1
         wanted, wants = wants, False
-        if _sets_aside(sentence):
-            runs.append(_Run(start, len(turn.rstrip()), number))
-            break
+        if aside:
+            aside = is_order(sentence) or not resumes(sentence)
+            if aside and not (is_order(sentence) or belongs(sentence)):
+                runs[-1] = runs[-1].until(len(turn.rstrip()), number)
+                break
+            if aside:
+                runs[-1] = runs[-1].until(end, number)
+                continue
+            last, next_to = None, False
         if is_order(sentence):
+            aside = _sets_aside(sentence)
             runs.append(_Run(start, end, number))
-        elif asked and number == 0 and _assents(sentence):
+        elif number == 0 and ((asked and assents(sentence)) or (claimed and confirms(sentence))):
             runs.append(_Run(start, end, number, answers=True))
+        elif (told := _told(sentence)) is not None:
+            if next_to and last is not None and hangs(sentence[slice(*told)]):
+                runs[-1] = last.until(start + told[1], number)
+            else:
+                runs.append(_Run(start + told[0], start + told[1], number))
         elif is_chatter(sentence):
             continue
         elif is_question(sentence) or (is_request(sentence) and not tells(sentence)):
@@ -65,13 +85,15 @@ def cut(turn: str, *, asked: bool = False) -> list[Piece]:
             if wants := not _stands(head):
                 continue
             runs.append(_Run(start, start + len(head), number))
-        elif next_to and last is not None and _goes_on(sentence, turn[last.start : last.end]):
+        elif next_to and last is not None and _goes_on(turn, spans[number - 1 : number + 1], last):
             runs[-1] = last.until(end, number)
         elif is_remark(sentence):
             continue
-        elif is_answer(sentence) and asked and not runs:
+        elif asked and not runs and (is_answer(sentence) or hangs(sentence)):
             runs.append(_Run(start, end, number, answers=True))
-        elif is_answer(sentence) and len(core(sentence).split()) < 3 and not sentence.endswith(":"):
+        elif number == 0 and corrects(sentence):
+            runs.append(_Run(start, end, number, corrects=True))
+        elif is_answer(sentence) and says_little(sentence):
             continue
         elif last is not None and number - last.last == 2 and hangs(sentence):
             runs[-1] = last.until(end, number)
@@ -80,7 +102,7 @@ def cut(turn: str, *, asked: bool = False) -> list[Piece]:
         else:
             head = without_request(sentence)
             runs.append(_Run(start, start + len(head if _stands(head) else sentence), number))
-    return [Piece(turn[run.start : run.end], run.answers) for run in runs]
+    return [Piece(turn[run.start : run.end], run.answers, run.corrects) for run in runs]
 
 
 @dataclass(frozen=True)
@@ -90,9 +112,18 @@ class _Run:
     last: int
     """The number of its last sentence."""
     answers: bool = False
+    corrects: bool = False
 
     def until(self, end: int, last: int) -> _Run:
-        return _Run(self.start, end, last, self.answers)
+        return replace(self, end=end, last=last)
+
+
+def _told(sentence: str) -> tuple[int, int] | None:
+    """Where the statement of a request or question stands; the whole of it where the statement alone would be dropped."""
+    place = told_in(sentence)
+    if place is None or is_chatter(told := sentence[slice(*place)]) or is_remark(told):
+        return None
+    return (0, len(sentence)) if is_answer(told) and says_little(told) else place
 
 
 def _stands(sentence: str) -> bool:
@@ -102,9 +133,15 @@ def _stands(sentence: str) -> bool:
     return tells(sentence) or not is_request(sentence)
 
 
-def _goes_on(sentence: str, before: str) -> bool:
-    """Whether a sentence belongs to the kept one right before it."""
-    return before.endswith(":") or is_remark(sentence) or is_answer(sentence) or hangs(sentence) or links(sentence)
+def _goes_on(turn: str, spans: Sequence[tuple[int, int]], run: _Run) -> bool:
+    """Whether the last of two sentences belongs to the kept run that ends with the first."""
+    (first, ended), (start, end) = spans
+    sentence = turn[start:end]
+    if turn[run.start : run.end].endswith(":"):
+        return True
+    if is_label(sentence) and not corrects(sentence):
+        return turn[ended:start].count("\n") == 1 and is_label(turn[first:ended])
+    return is_remark(sentence) or is_answer(sentence) or corrects(sentence) or hangs(sentence) or links(sentence)
 
 
 def _sets_aside(sentence: str) -> bool:
@@ -131,118 +168,21 @@ def _sentences(turn: str) -> Iterator[tuple[int, int]]:
         ends = not _NO_END.search(turn, max(start, end - 12), end) and not (
             turn[found.end() : found.end() + 1].islower() and turn[:end].endswith(("...", "…"))
         )
-        if "\n" not in found[0] and not ends:
+        if _wrapped(turn, found) if "\n" in found[0] else not ends:
             continue
         yield from _trimmed(turn, start, end)
         start = found.end()
     yield from _trimmed(turn, start, len(turn))
 
 
+def _wrapped(turn: str, gap: re.Match[str]) -> bool:
+    """Whether a line break stands within a sentence, as mail programs break long lines."""
+    line = turn[turn.rfind("\n", 0, gap.start()) + 1 : gap.start()].strip()
+    goes_on = gap[0].count("\n") == 1 and turn[gap.end() : gap.end() + 1].islower()
+    return goes_on and len(line) > _LONG_LINE and line[-1] not in ".!?…:;"
+
+
 def _trimmed(turn: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     said = turn[start:end]
     if said.strip():
         yield start + len(said) - len(said.lstrip()), end - len(said) + len(said.rstrip())
-
-
-# -- what does not stand alone ---------------------------------------------------------------------------------------
-
-_EXPLETIVE = rule(
-    r"\bit(?:'s| is| was|'s been| has been| takes| took) (?:(?:so|very|really|quite|not|also|just|always|pretty) )*(?:raining"
-    r"|snowing|cold|hot|late|early|time|been|sunny|monday|tuesday|wednesday|thursday|friday|saturday|sunday|my|our|[\w-]+ "
-    r"(?:to|that|how|when|for|if|because)\b)",
-)
-_TIME = (
-    r"(?:morning|afternoon|evening|night|week|weekend|month|year|summer|winter|spring|fall|autumn|time|season|coming)"
-)
-_PRONOUN = rule(
-    r"\b(?:he|she|him|her|his|hers|they|them|their|theirs|its|it|these|those|ones)\b",
-    rf"\bthis\b(?! {_TIME}\b)|(?:^|\b(?:in|of|with|for|on|at|from|about|to|like|after|before|by|than|as) )that\b",
-    r"\bthe (?:same|other|others|first|second|latter|former)\b(?= *[,.!?]|$| one\b)|\banother one\b|\bone of (?:it|each)\b",
-    r"(?<=\w )there\b(?! (?:is|are|was|were|has|have|will|would|might|may|can|could|should|seems?|used)\b|')",
-)
-_NAMED = rule(
-    r"(?-i:(?<=[\w,;] )[A-Z][a-z])", r"\b(?:an?|my|our|your|the|some|several|two|three|every|each|no) [\w'-]+"
-)
-_LINK = rule(
-    r"(?:especially|such as|for example|for instance|because|which|who|otherwise|except|specifically|in particular|at first"
-    r"|that way|so far|not|then|however|instead|therefore|plus|as well as|including|mainly|mostly|usually just|only|even"
-    r"|and|but|so|or|besides this|despite that|after that|before that|at the same time|more importantly)\b(?! (?:if|when|by)\b)"
-)
-_ANSWERING = rule(
-    r"\W*(?:yes|yeah|yep|yup|no|nope|nah|not|sure|right|correct|exactly)\b",
-    r"(?:about|around|roughly|almost|nearly|over|only|just|at|in|on|for|from|with|by|near|because|since|until|till|after|before"
-    r"|during|maybe|probably|usually|mostly|mainly|sometimes|often|rarely|once|twice|every|each|a|an|the|my|our|two|three|four"
-    r"|five|six|seven|eight|nine|ten|several|some|none|nothing|both|\d\S*)\b",
-)
-_WHOLE = rule(
-    r"\b(?:i|we|he|she|they|it|you|me|us|him|them)\b",
-    r"\b(?:is|are|was|were|am|has|have|had|do|does|did|will|can|would|could|should|must)\b|\w(?:'s|'m|'re|'ve|'d|'ll)\b",
-    r"\b(?!bed\b|red\b|need\b)\w{2,}(?:ed)\b",
-)
-"""Signs that something has a subject or a verb."""
-_LATIN = re.compile(r"[\x00-\u024f\u2010-\u205f]*")
-
-
-def hangs(sentence: str) -> bool:
-    """Whether a sentence speaks of something that only the sentence before it names: "It was red.", "She loves it.".
-
-    >>> hangs("She loves it."), hangs("My dog loves it when it snows."), hangs("It's raining.")
-    (True, False, False)
-    """
-    said = core(sentence)
-    found = _PRONOUN.search(said)
-    if found is None or (_EXPLETIVE.match(said, found.start()) and not _PRONOUN.search(said, found.end())):
-        return False
-    before = said[: found.start()]
-    return len(before.split()) <= 6 and _NAMED.search(before) is None
-
-
-def links(sentence: str) -> bool:
-    """Whether a sentence goes on with the one before it, though it may stand alone: "But I don't work on Mondays."."""
-    plain = sentence.lstrip(" \t\"'“‘(*-")
-    return _LINK.match(plain) is not None or re.match(r"\s*(?:[-*•–]|\d+[.)])\s", sentence) is not None
-
-
-def is_answer(sentence: str) -> bool:
-    """Whether a sentence says something only together with the question it answers: "Yes, twice a week.", "Porto."."""
-    said = core(sentence)
-    if _LATIN.fullmatch(sentence) is None or _WHOLE.search(said):
-        return False
-    return len(said.split()) < 3 or (len(said.split()) <= 6 and _ANSWERING.match(sentence) is not None)
-
-
-_YES_NO = rule(
-    r"\W*(?:yes|yeah|yep|yup|no|nope|nah|correct|exactly|right|that(?:'s| is) (?:right|correct|true)|i do|i don't|i am|i'm not"
-    r"|not really|never)\b[\s,]*(?:please|thanks|i do|i don't|i am|i'm not|i have|i haven't|i did|i didn't|that's right|not"
-    r" really|never)?\W*",
-    r"(?:it|they) (?:is|was|are|were|went|has been)\b.*|it's\b.*",
-)
-
-
-def _assents(sentence: str) -> bool:
-    """Whether a sentence is nothing but a yes or no, or says how something is that only the question names."""
-    plain = sentence.replace("’", "'")
-    return _YES_NO.fullmatch(plain) is not None and (
-        not plain.lower().startswith(("it", "they")) or is_remark(sentence)
-    )
-
-
-_OFFER = rule(
-    r"\b(?:would you like|do you want|want me|shall i|should i|can i|may i|how can i|what can i|would you prefer (?:me|that i)"
-    r"|anything|something else|let me know|(?:does|do|did|is|was) (?:that|this|it|these|those) (?:help|sound|make|work|answer"
-    r"|clear)|how does (?:that|this) sound|any (?:other |more |further )?(?:questions|topics)|ready to|to (?:talk|chat) about"
-    r"|are you (?:interested|looking|ready)|have you (?:considered|thought|tried)|what do you think)\b"
-)
-"""Questions about the conversation, not about the user."""
-
-
-def asks_back(turn: str) -> str | None:
-    """The question about the user that an assistant's turn ends with; None if it has none, or only offers help.
-
-    >>> asks_back("Nice! How often do you run?"), asks_back("Can I help you with anything else?")
-    ('How often do you run?', None)
-    """
-    last = re.split(r"(?<=[.!?…])\s+|\n+", turn.strip())[-1].strip()
-    if not last.endswith("?") or len(last) > 200 or _OFFER.search(last.replace("’", "'")):
-        return None
-    return last

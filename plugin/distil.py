@@ -15,9 +15,11 @@ from typing import Any
 
 from pydantic import Field, TypeAdapter
 
-from slowwave.cutting import asks_back, cut
+from slowwave.asking import asks_back, claims, is_empty
+from slowwave.cutting import cut
 from slowwave.dates import resolve_dates
 from slowwave.errors import InvalidInput
+from slowwave.fragments import says_little
 from slowwave.quarantine import is_order, without_orders
 from slowwave.replies import asking, called, json_rows
 from slowwave.restated import objection, same_statement, statement_key
@@ -174,14 +176,31 @@ def as_distiller(source: object | None) -> Distiller:
 
 
 def _by_rules(messages: Sequence[Message], asked: range) -> Iterator[Statement]:
-    """Runs of the user's turns as they were said; an answer that means nothing alone is put behind its question."""
+    """Runs of the user's turns as they were said; what means nothing alone is put behind what it answers or corrects."""
     for place in asked:
         if messages[place].role not in LEARNED:
             continue
         before = messages[place - 1] if place else None
-        question = asks_back(before.content) if before is not None and before.role not in LEARNED else None
-        for piece in cut(messages[place].content, asked=question is not None):
-            yield Statement(text=f"{question} {piece.text}" if piece.answers else piece.text, message=place)
+        heard = before.content if before is not None and before.role not in LEARNED else ""
+        question, claim = asks_back(heard), claims(heard)
+        for piece in cut(messages[place].content, asked=question is not None, claimed=claim is not None):
+            if piece.answers:
+                before_it = question or claim or ""
+                told = not is_empty(before_it, piece.text)
+            else:
+                before_it = (_said_before(messages, place) or "") if piece.corrects else ""
+                told = before_it != "" or not (piece.corrects and says_little(piece.text))
+            if told:
+                yield Statement(text=f"{before_it} {piece.text}".strip(), message=place)
+
+
+def _said_before(messages: Sequence[Message], place: int) -> str | None:
+    """What the speaker of a turn stated last, in their turn before; None if that tells nothing."""
+    for earlier in reversed(messages[max(0, place - _CONTEXT) : place]):
+        if earlier.role in LEARNED and earlier.name == messages[place].name:
+            kept = [piece.text for piece in cut(earlier.content)]
+            return kept[-1] if kept and not is_order(kept[-1]) else None
+    return None
 
 
 def _merged(statements: Iterable[Statement], messages: Sequence[Message]) -> list[Statement]:

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ADVERBS", "core", "is_question", "is_request", "of_oneself", "rule", "tells", "without_request"]
+__all__ = [
+    "ADVERBS",
+    "HELP",
+    "asks",
+    "core",
+    "is_question",
+    "is_request",
+    "of_oneself",
+    "rule",
+    "tells",
+    "without_request",
+]
 
 _GAP = re.compile(r"[\s,.!;:…—–-]*")
 _END = "\"'”’)*] \n"
@@ -108,7 +119,7 @@ def of_oneself(sentence: str) -> bool:
 
 # -- questions and requests ------------------------------------------------------------------------------------------
 
-_HELP = (
+HELP = (
     r"(?:help|assistance|advice|guidance|tips?|hints?|tricks?|ideas?|inspiration|suggestions?|recommendations?|info"
     r"|information|details|data|statistics|insights?|resources?|references?|explanations?|instructions|examples?|options"
     r"|alternatives|opinions?|feedback|thoughts|input|recipes?|playlists?|ways?|methods?|techniques?|strategies"
@@ -128,13 +139,13 @@ _REQUEST = rule(
     r" know)\b",
     r"let's (?:talk|chat|discuss|start|begin|get|do|focus|move|see|say|go|try|continue|assume)\b",
     rf"{_WANTS}(?:look(?:ing)? (?:for|to (?:get|find))|search(?:ing)? for|in need of|need|use|want|like|love|appreciate"
-    rf"|hop(?:e|ing) (?:for|to get)|trying to (?:get|find))(?: [\w'/-]+){{0,5}}? {_HELP}{_AFTER_HELP}",
+    rf"|hop(?:e|ing) (?:for|to get)|trying to (?:get|find))(?: [\w'/-]+){{0,5}}? {HELP}{_AFTER_HELP}",
     rf"{_WANTS}(?:wondering|curious|wonder)\b",
     rf"{_WANTS}(?:like|love|want|wanted|need|interested|happy|hoping|here|have|looking)(?: to)? (?:to )?(?:know|hear"
     r"|knowing|hearing|ask|talk|chat|discuss|speak|see (?:if|what|how)|find out|learn(?:ing)? (?:more )?about|get (?:your"
     r"|some|more)|share with you|share (?:it|this|that|them|some)|you to|if you|your)\b",
     r"(?:i|we)(?:'ve got| have| had) (?:an?|another|one|some|two) (?:\w+ )?(?:questions?|requests?|comments?|favou?rs?)\b",
-    rf"(?:any|some|more|other)(?: \w+)? {_HELP}\b",
+    rf"(?:any|some|more|other)(?: \w+)? {HELP}\b",
     r"(?:today|now|this time),? i (?:want|wanted|would like|'d like|need|have)(?: to)? (?:talk|chat|discuss|ask|speak|share"
     r"|a question)\b",
 )
@@ -157,11 +168,13 @@ _TAIL = re.compile(
     r"(?:\s*[,;:]|\s+[-–—])?\s+(?:(?:and|so|but|plus|if so)\b,?\s+)?(?:"
     r"(?:(?:i|we)(?:'m| am| was| were)|was|am) (?:also |just )?(?:wondering|curious)\b"
     rf"|(?:i|we)(?:'m| am)? (?:also |really |just )?(?:need|could use|would like|looking for|in need of|want)"
-    rf"(?: [\w'/-]+){{0,4}}? {_HELP}{_AFTER_HELP}"
+    rf"(?: [\w'/-]+){{0,4}}? {HELP}{_AFTER_HELP}"
     r"|i(?:'d| would) (?:like|love) to (?:know|hear|learn) "
-    rf"|(?:so )?(?:if you (?:have|know)|any(?: \w+)? {_HELP}|let me know|please)\b"
+    rf"|(?:so )?(?:if you (?:have|know)|any(?: \w+)? {HELP}|let me know|please)\b"
     r"|(?:can|could|would|will) you\b|(?:do|have) you (?:have|know|think|happen|ever|any|got|tried)\b"
     r"|(?:is|are) there (?:any|some)\b|(?:can|could|should) i\b|what (?:do|would|are|is|should|can|kind)\b"
+    r"|(?:what|which|whose|how (?:much|many))(?: [\w'-]+){1,3}? (?:do|does|did|should|can|could|would|will) (?:i|we|you)\b"
+    r"|(?:where|when|who|which|why) (?:do|did|should|can|could|would|will) (?:i|we|you)\b"
     r"|how (?:do|can|should|would)\b|(?:your|those|these) (?:suggestions?|tips?|advice) (?:are|is|were|was|sounds?|helped)\b)",
     re.IGNORECASE,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from slowwave.consolidation import lexicon, templates
+from slowwave.consolidation.kinds import fits, is_denied, is_relative
 from slowwave.consolidation.spans import is_person
 from slowwave.consolidation.voices import Slot, Voice, fill_all, lower
 
@@ -18,19 +19,18 @@ _SUBJECT = (
     r"(?-i:[A-Z])[\w.'-]*)){0,4})"
 )
 _SOFTLY = r" (?:(?:just|also|really|recently|currently|now|always|usually|still|actually|finally|absolutely|often) )*"
-_TIMED = re.compile(
-    r"\d|day\b|noon|midnight|tomorrow|tonight|week|month|January|February|March|April|May|June|July|August|September|"
-    r"October|November|December"
-)
 _CLOCK = r"[^,;]*?(?:, \d{4})?(?: at \d[\d:.]*(?: ?[ap]\.?m\.?)?)?"
 _MACROS = {
     "s": _SUBJECT,
     "own": r"(?P<own>my|our|[\w .'-]+?(?:'s|s'))",
-    "be": r"(?:am|is|are|was|were)",
+    "be": r"(?:am|is|are)",
     "T": rf"(?P<T>{_CLOCK})",
     "T2": rf"(?P<T2>{_CLOCK})",
-    "Name": r"(?P<Name>(?-i:[A-Z])[^;]*?)",
-    "long": r"(?P<long>(?:(?!,? (?:because|but|and (?:I|my|we|it)|so|when|which|since|though|although|as)\b)[^;:])+)",
+    **{name: rf"(?P<{name}>(?-i:[A-Z])[^;]*?)" for name in ("Name", "Called")},
+    **{
+        name: rf"(?P<{name}>(?:(?!,? (?:because|but|and (?:I|my|we|it)|so|when|which|since|though|although|as)\b)[^;:])+)"
+        for name in ("long", "address", "favourite")
+    },
 }
 _TAIL = (
     r"(?:,? (?:with|since|and (?:I|we|he|she|it|they|my)|because|for|when|where|which|who|but|so|on|at|in|from|after|"
@@ -42,6 +42,7 @@ _ATTRIBUTE = re.compile(
     r"was|were) (?P<x>[^,;]+?)" + _TAIL
 )
 _PARTICIPIAL = re.compile(r"(?:\w+ly )?(?:\w+ed|\w+ing|not|so|very|too|written|made|built|held|known|that|to) |[a-z]+$")
+_SOMEBODY = re.compile(rf"\b(?:{lexicon.KIN}|{lexicon.PET})$")
 _CLAUSE_LIKE = re.compile(rf"\b(?:{'|'.join(sorted(lexicon.STOPS - {'and', 'or'}))})\b")
 _INVERTED = re.compile(
     r"^[Tt]he (?P<k>[a-z][\w-]*(?: [a-z][\w-]*){0,2}) of (?P<of>[A-Z][\w.'-]*(?: [A-Z][\w.'-]*)*|my [\w ]+?) (?P<be>is|"
@@ -59,17 +60,27 @@ def relation_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
         found = pattern.fullmatch(sentence)
         if found and re.search(r"\b(?:is|was|are|were|has|had|will|can)\b", found.groupdict().get("s") or ""):
             continue
-        if found and all(_TIMED.search(span or "1") for name, span in found.groupdict().items() if name in {"T", "T2"}):
+        if found and all(
+            fits(name, span, sentence[: found.start(name)]) for name, span in found.groupdict().items() if span
+        ):
             return [
                 slot
                 for rank, (group, rows) in enumerate(slots.items())
+                if not (group in {"T", "T2"} and is_relative(found[group] or ""))
                 for slot in _relation_slot(found, group, rows, voices, 9 - rank)
             ]
     found = _ATTRIBUTE.fullmatch(sentence)
-    if found and not _CLAUSE_LIKE.search(found["k"]) and not _PARTICIPIAL.match(found["x"]):
+    if found and not _CLAUSE_LIKE.search(found["k"]) and _is_attribute(found["k"], found["x"]):
         rows = templates.ATTRIBUTE_WHO if is_person(found["x"]) and len(found["x"].split()) > 1 else templates.ATTRIBUTE
         return _relation_slot(found, "x", rows, voices, 7)
     return []
+
+
+def _is_attribute(key: str, value: str) -> bool:
+    """Whether a value tells which one it is, not how or where; who somebody is, only a name tells."""
+    if _PARTICIPIAL.match(value) or is_denied(value) or value.split()[0] in lexicon.PREPOSITIONS:
+        return False
+    return not _SOMEBODY.search(key) or fits("Name", value, "")
 
 
 def _relation_slot(found: re.Match[str], group: str, rows: str, voices: list[Voice], score: float) -> list[Slot]:

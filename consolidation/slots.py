@@ -72,9 +72,11 @@ def cloze(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     words = text.split()
     if not spans:
         tail = words[-3:]
+        while len(tail) > 1 and any(word.lower() in lexicon.AUX for word in tail[:-1]):
+            tail = tail[1:]
         while len(tail) > 1 and tail[0].lower().strip(",") in _LINKS:
             tail = tail[1:]
-        spans = [" ".join(tail)] if len(words) > len(tail) else []
+        spans = [" ".join(tail)] if len(words) > len(tail) + 1 else []
     if not spans or spans[-1].lower() in lexicon.VAGUE or len(words) > 40:
         return []
     before, _, after = text.rpartition(spans[-1])

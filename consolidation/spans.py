@@ -7,6 +7,7 @@ import re
 from slowwave.consolidation import lexicon
 from slowwave.consolidation.chunks import Chunk
 from slowwave.consolidation.clauses import Clause
+from slowwave.consolidation.kinds import is_denied, is_manner, is_state
 
 __all__ = ["is_person", "which", "worth"]
 
@@ -16,6 +17,8 @@ _SCORES = {
     "agent": 9.0, "price": 8.0, "age": 8.0, "time": 7.0, "place": 7.0, "object": 6.5, "duration": 6.0,
     "prepositional": 4.5, "because": 3.0, "purpose": 2.5,
 }  # fmt: skip
+_MEASURED = re.compile(r"\d.* (?:long|late|away|short|early)$")
+"""How long or how late something is: no name for it."""
 _LOOSE = lexicon.words("like despite without within than per before after under over by")
 """Prepositions whose phrase is an aside rather than an answer."""
 
@@ -89,6 +92,22 @@ def worth(chunk: Chunk, clause: Clause, subject: str) -> float:
         r"any|my best|an? (?:bit|lot)|some (?:issues|trouble|advice|tips))\b",
         chunk.text,
     ):
+        return 0
+    if (
+        copula
+        and chunk.kind == "object"
+        and (
+            clause.negation
+            or is_denied(f"{clause.adverbs} {chunk.text}".strip())
+            or (chunk.text.islower() and is_state(chunk.text))
+            or _MEASURED.search(chunk.text)
+            or (lexicon.DEMONYM.fullmatch(chunk.text) and is_person(subject))
+        )
+    ):
+        return 0
+    if chunk.kind == "object" and is_manner(chunk.text):
+        return 0
+    if chunk.kind == "agent" and lexicon.DURATION.match(chunk.text):
         return 0
     if copula and subject == "I" and not re.match(r"(?:an?|the)\b|[A-Z]", chunk.text):
         return 0

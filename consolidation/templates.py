@@ -2,7 +2,8 @@
 
 A relation row is (pattern, {answer group: wordings}). In a pattern ``<s>`` is a subject, ``<own>`` an owner ("my",
 "Ada's"), ``<T>`` a time, ``<Name>`` a capitalised span, ``<long>`` a span with its prepositional phrases, any other
-``<word>`` a span that becomes the group ``word``. In a wording ``{s}`` is the subject or owner, ``{s's}`` and ``{o}``
+``<word>`` a span that becomes the group ``word``; some of these words are kinds of answers (`slowwave.consolidation.kinds`), and
+a row fits only if its spans are of their kinds. In a wording ``{s}`` is the subject or owner, ``{s's}`` and ``{o}``
 its possessive and objective, ``[live]`` a present verb that agrees with it, ``{group}`` another span of the statement.
 Wordings are separated by bars; the first is the plainest.
 
@@ -12,7 +13,7 @@ its exam.
 
 from __future__ import annotations
 
-from slowwave.consolidation.lexicon import JOB, KIN, PET, ROLE
+from slowwave.consolidation.lexicon import GOING, JOB, KIN, PET, ROLE
 
 __all__ = ["ANSWERED", "ATTRIBUTE", "ATTRIBUTE_WHO", "CLOZE", "FAMILIES", "NAMED", "RELATIONS"]
 
@@ -102,31 +103,31 @@ _WITH = (
 )
 
 RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
-    (r"<own> (?:(?:mobile|cell|home|work|office) )?(?:phone|telephone|mobile|cell)(?: number)? is <x>", {"x":
+    (r"<own> (?:(?:mobile|cell|home|work|office) )?(?:phone|telephone|mobile|cell)(?: number)? is <number>", {"number":
         "What is {s's} phone number? | What is the phone number of {s}? | {s's} phone number? | "
         "Tell me {s's} phone number. | Do you know {s's} phone number? | Which phone number [does] {s} have? | "
         "What number is listed for {s's} phone? | Can you give me {s's} telephone number?"}),
-    (r"<own> e-?mail(?: address)? is <x>", {"x":
+    (r"<own> e-?mail(?: address)? is <email>", {"email":
         "What is {s's} email address? | What is {s's} email? | Which email address [does] {s} use? | "
         "Tell me {s's} email address. | Where can one write an email to {o}? | Do you know {s's} email? | "
         "{s's} email address?"}),
-    (r"<own> (?:home |postal |street )?address is <long>", {"long":
+    (r"<own> (?:home |postal |street )?address is <address>", {"address":
         "What is {s's} address? | At what address [does] {s} live? | Tell me {s's} address. | "
         "Which address [does] {s} have? | Do you know {s's} address? | {s's} address? | "
         "Where should a letter to {o} be sent?"}),
     (r"(?:the|my|our) (?P<thing>[\w' -]+?) (?P<k>password|passcode|passphrase|pin|pin code|code|"
-        r"combination) is <x>", {"x":
+        r"combination) is <secret>", {"secret":
         _SECRET.replace("{f} {thing}", "for the {thing}").replace("does {thing}", "does the {thing}")
         .replace("{thing}:", "The {thing}:")}),
     (r"the (?P<k>(?:\w+ )?(?:password|passcode|passphrase|pin|code|combination)) (?P<f>of|for|"
-        r"to) <thing> is <x>", {"x": _SECRET}),
+        r"to) <thing> is <secret>", {"secret": _SECRET}),
     (r"<s> <be> (?:\w+ly )?allergic to <x>", {"x":
         "What [is] {s} allergic to? | Which allergy [does] {s} have? | What must {s} avoid because of an allergy? | "
         "What triggers {s's} allergy? | Tell me what {s} [is] allergic to. | "
         "What could give {o} an allergic reaction? | To what [is] {s} allergic? | "
         "Do you know what {s} [is] allergic to?"}),
-    (r"<s> (?:lives?|resides?|<be> (?:based|living)) (?:in|at|on) <x>", {"x": _PLACE}),
-    (r"<s> (?:have |has )?(?:moved|relocated) (?:from <from> )?to <x>", {"x":
+    (r"<s> (?:lives?|resides?|<be> (?:based|living)) (?:in|at|on) <home>", {"home": _PLACE}),
+    (r"<s> (?:have |has )?(?:moved|relocated) (?:from <from> )?to <home>", {"home":
         "Where did {s} move to? | Where did {s} move? | To which place did {s} move? | Tell me where {s} moved to. | "
         "What is {s's} new home after the move? | Do you know where {s} moved? | {s} moved to where? | "
         "Which place did {s} relocate to?",
@@ -134,9 +135,10 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
         "Tell me where {s} moved from. | Which place did {s} leave? | Do you know where {s} moved from? | "
         "{s} moved from where?"}),
     (r"<s> (?:<be> (?:originally )?from|comes? from|grew up in) <x>", {"x": _FROM}),
-    (r"<s> works? as (?:an? |the )?(?P<job>.+?)(?: (?:at|for) <x>)?", {"job": _OCCUPATION, "x": _WORKPLACE}),
-    (r"<s> works? (?:at|for) <x>(?: as (?:an? |the )?(?P<job>[\w -]+?))?", {"x": _WORKPLACE, "job": _OCCUPATION}),
-    (rf"<s> (?:am|is) an? (?P<job>{JOB})(?: (?:at|for) <x>)?", {"job": _OCCUPATION, "x": _WORKPLACE}),
+    (r"<s> works? as (?:an? |the )?(?P<job>.+?)(?: (?:at|for) <employer>)?", {"job": _OCCUPATION, "employer": _WORKPLACE}),
+    (r"<s> works? (?:at|for) <employer>(?: as (?:an? |the )?(?P<job>[\w -]+?))?",
+        {"employer": _WORKPLACE, "job": _OCCUPATION}),
+    (rf"<s> (?:am|is) an? (?P<job>{JOB})(?: (?:at|for) <employer>)?", {"job": _OCCUPATION, "employer": _WORKPLACE}),
     (r"<s> (?:was|were) born (?:in|on|at) <T>(?: in <x>)?", {"T":
         "When [was] {s} born? | What is {s's} date of birth? | Tell me when {s} [was] born. | "
         "At what time [was] {s} born? | Do you know when {s} [was] born? | When did {s} come into the world? | "
@@ -149,30 +151,32 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
         "{s} [was] born where?",
         "T": "When [was] {s} born? | What is {s's} date of birth? | Tell me when {s} [was] born. | "
         "Do you know when {s} [was] born? | When did {s} come into the world? | {s} [was] born when?"}),
-    (r"<own> (?:birthday|date of birth|birth date) is (?:on )?(?:the )?<x>", {"x":
+    (r"<own> (?:birthday|date of birth|birth date) is (?:on )?(?:the )?<T>", {"T":
         "When is {s's} birthday? | What is {s's} birthday? | On what day is {s's} birthday? | "
         "Tell me when {s's} birthday is. | Do you know {s's} birthday? | Which day is {s's} birthday? | "
         "When [does] {s} celebrate a birthday? | {s's} birthday?"}),
-    (rf"<own> (?P<k>{KIN}|{PET})(?:'s name)? is (?:called |named )?<Name>", {"Name": _CALLED}),
+    (rf"<own> (?P<k>{KIN}|{PET})(?:'s name is| is (?:called|named)) <Called>", {"Called": _CALLED}),
+    (rf"<own> (?P<k>{KIN}|{PET}) is <Name>", {"Name": _CALLED}),
     (rf"<s> (?:have|has|own|owns|got|adopted) (?:an?|one) (?P<k>(?:\w+ )?(?:{PET}|{KIN})) (?:named|"
-        rf"called) <Name>", {"Name": _CALLED}),
-    (rf"<own> (?P<k>(?:new |old |family )?(?:{ROLE}))(?:'s name)? is <Name>", {"Name": _WHO}),
-    (r"<own> name is <x>", {"x":
+        rf"called) <Called>", {"Called": _CALLED}),
+    (rf"<own> (?P<k>(?:new |old |family )?(?:{ROLE}))'s name is <Called>", {"Called": _WHO}),
+    (rf"<own> (?P<k>(?:new |old |family )?(?:{ROLE})) is <Name>", {"Name": _WHO}),
+    (r"<own> name is <Called>", {"Called":
         "What is {s's} name? | Who [is] {s}? | What [is] {s} called? | Tell me {s's} name. | Do you know {s's} name? | "
         "By what name [does] {s} go? | {s's} name? | Which name [does] {s} have?"}),
     (r"<s> (?:am|is|was|were) (?:called|nicknamed) (?!up |out |off |on |by |to )<x>", {"x":
         "What [is] {s} called? | What name [does] {s} have? | By what name [is] {s} known? | "
         "Tell me what {s} [is] called. | Do you know what {s} [is] called? | {s} [is] called what? | "
         "What do people call {o}?"}),
-    (r"<own> (?:all-time )?favou?rite (?P<k>[\w -]+?) (?P<be>is|are) <long>", {"long":
+    (r"<own> (?:all-time )?favou?rite (?P<k>[\w -]+?) (?P<be>is|are) <favourite>", {"favourite":
         "What {be} {s's} favourite {k}? | Which {k} [does] {s} like best? | Tell me {s's} favourite {k}. | "
         "What {k} [does] {s} prefer over all others? | Do you know {s's} favourite {k}? | "
         "Of every {k}, what [does] {s} like most? | {s's} favourite {k}? | Which {k} {be} {s's} favourite?"}),
-    (r"<s> prefers? <x> (?:over|to|rather than) <y>", {"x":
+    (rf"<s> prefers? (?!(?:{GOING}) to (?!\w+ing\b))<preferred> (?:over|to|rather than) <y>", {"preferred":
         "What [does] {s} prefer? | What [does] {s} prefer to {y}? | What would {s} choose over {y}? | "
         "Tell me what {s} [prefer] to {y}. | Instead of {y}, what [does] {s} prefer? | "
         "Do you know what {s} [like] better than {y}? | {s} [prefer] what to {y}?"}),
-    (r"<s> prefers? (?!to )<long>", {"long":
+    (r"<s> prefers? (?!to |not )<long>", {"long":
         "What [does] {s} prefer? | What is {s's} preference? | Tell me what {s} [prefer]. | "
         "What would {s} rather have? | Do you know what {s} [prefer]? | {s} [prefer] what? | "
         "Which kind [does] {s} prefer?"}),
@@ -180,7 +184,7 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
       for v in ("like", "love", "enjoy", "hate", "dislike", "collect")),
     (r"<s> (?:have|has|got) (?P<art>an? )(?P<k>(?:[\w-]+ )?(?:appointment|meeting|interview|lunch|dinner|date|session|"
         r"exam|lesson))(?P<with> with (?P<who>.+?))?(?:,? (?:on|at)|(?= (?:next|this|"
-        r"tomorrow))) <T>", {"T": _WHEN_MEETING, "who": _WITH}),
+        r"tomorrow|every|each)\b)) <T>", {"T": _WHEN_MEETING, "who": _WITH}),
     (r"<own> (?P<k>(?:[\w'-]+ )?(?:appointment|meeting|interview|exam|party|wedding|anniversary|surgery|"
         r"class))(?P<with> with (?P<who>.+?))? is (?:on |at |scheduled for )?<T>", {"T": _WHEN_MEETING}),
     (r"<own> (?P<k>flight|train|bus|ferry|plane)(?P<with> (?:to|from) .+?)? (?:leaves|departs|is|takes off) (?:on |"
@@ -193,23 +197,23 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
        {"price": _PRICE.replace("{bought}", past), "x": _BOUGHT.replace("{v}", v).replace("{bought}", past),
         "shop": _SHOP.replace("{v}", v).replace("{bought}", past)})
       for v, past in (("buy", "bought"), ("purchase", "purchased"), ("order", "ordered"))),
-    (r"<s> drives? <x>", {"x":
+    (r"<s> drives? <vehicle>", {"vehicle":
         "What car [does] {s} drive? | What [does] {s} drive? | Which vehicle [does] {s} have? | "
         "Tell me what {s} [drive]. | What kind of car [does] {s} have? | Do you know what {s} [drive]? | "
         "{s} [drive] what?"}),
-    (r"<s> speaks? (?:fluent )?<Name>", {"Name":
+    (r"<s> speaks? (?:fluent )?<Called>", {"Called":
         "Which language [does] {s} speak? | What [does] {s} speak? | Tell me what language {s} [speak]. | "
         "What languages [does] {s} know? | Do you know which languages {s} [speak]? | "
         "In which language can one talk to {o}? | {s} [speak] which language?"}),
-    (r"<s> plays? (?:the )?(?!in |with |for |a role)<x>", {"x":
+    (r"<s> plays? (?:the )?(?!a role)<game>", {"game":
         "What [does] {s} play? | Which instrument or sport [does] {s} play? | Tell me what {s} [play]. | "
         "What [is] {s} able to play? | Do you know what {s} [play]? | {s} [play] what? | "
         "What does playing mean for {o}: which one?"}),
-    (r"<s> (?:stud(?:y|ies)|<be> studying) (?!at |in )(?P<x>.+?)(?: at <school>)?", {"x": _FIELD, "school":
+    (r"<s> (?:stud(?:y|ies)|<be> studying) <field>(?: at <school>)?", {"field": _FIELD, "school":
         _STUDY_AT.replace("did {s} study", "[does] {s} study").replace("studied", "[study]")
         .replace("did {s} attend", "[does] {s} attend")
         .replace("What is {s's} alma mater", "What is {s's} university").replace("did {s} get", "[does] {s} get")}),
-    (r"<s> studied (?!at |in )(?P<x>.+?) at <school>", {"school": _STUDY_AT, "x":
+    (r"<s> studied <field> at <school>", {"school": _STUDY_AT, "field":
         "What did {s} study? | Which subject did {s} study? | What was {s's} field of study? | "
         "Tell me what {s} studied. | Do you know what {s} studied? | {s} studied what? | What was {s's} subject?"}),
     (r"<s> (?:studied|was educated) at <school>", {"school": _STUDY_AT}),

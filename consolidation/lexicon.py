@@ -7,11 +7,11 @@ import re
 # fmt: off
 __all__ = [
     "ADJECTIVES_ING", "ADVERBS", "ANCHOR", "ASIDES", "AUX", "BARE_TIME", "BASES", "BE", "CATENATIVE", "CONTRACTIONS",
-    "DAYS", "DEMONYM", "DETERMINERS", "DO", "DOES", "DURATION", "DWELLING", "E_ENDING", "FADING", "FEELING", "GOING", "HAVE",
+    "DAYS", "DEMONYM", "DETERMINERS", "DO", "DOES", "DOUBTS", "DURATION", "DWELLING", "E_ENDING", "FADING", "FEELING", "GOING", "HAVE",
     "HOLLOW", "INTERVAL", "JOB",
     "KIN", "LANGUAGE", "MANNER", "MEETS", "MODAL", "MUSING", "NOT_ADVERBS", "NOT_VERBS", "NOUNS_ING", "ORDERING",
     "PARTICIPLE", "PARTICIPLE_OF", "PARTICLES", "PAST", "PAST_OF", "PERSON", "PET", "PHRASAL", "PLACE",
-    "PLACE_PREPOSITIONS", "PLANNING", "PREPOSITIONS", "PRONOUNS", "RELATIVE", "RELATIVES", "ROLE", "SOFTWARE",
+    "PLACE_PREPOSITIONS", "PLANNING", "PREPOSITIONS", "PRONOUNS", "RELATIVE", "RELATIVES", "ROLE", "SAYING", "SOFTWARE",
     "STATES", "STOPS", "SUBORDINATORS", "THING", "TIME", "TIME_WORD", "TRAILING", "UNIT", "VAGUE", "VEHICLE", "WORK",
     "words",
 ]
@@ -61,7 +61,7 @@ ship sign skate ski smoke solve sound sponsor star start state stay stop store s
 substitute suffer suggest supply support suppose surround survive switch talk target taste teach test
 thank tie touch track trade train translate travel treat trigger try turn unite update upgrade use vary
 visit volunteer vote wait walk want warn wash waste watch water weigh wish wonder work worry wrestle
-yell"""
+yell believe assume suspect doubt guess insist imagine intend miss"""
 
 _ROWS = [tuple(row.split()) for row in _IRREGULAR.split(";")]
 PAST = {past: base for base, past, _ in _ROWS}
@@ -252,6 +252,12 @@ HOLLOW = words("it this that there these those he she they you here here's which
 MUSING = words(
     "think wonder hope guess suppose know believe mean agree understand remember see appreciate say tell"
 )
+SAYING = MUSING | words("hear claim read learn notice mention announce swear promise report dream fear worry doubt imagine")
+DOUBTS = words(
+    "maybe perhaps apparently hopefully luckily probably possibly supposedly allegedly presumably reportedly likely surely "
+    "sadly once even only rarely seldom hardly never sometimes unfortunately fortunately formerly previously almost nearly"
+)
+"""Words that say how far a statement holds: they belong to no subject."""
 PLANNING = words("look consider want need try feel plan aim keep get wish")
 VAGUE = words(
     "it them him her me us you this that these those one ones something someone anything everything things thing stuff "

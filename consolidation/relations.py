@@ -9,6 +9,7 @@ from functools import cache
 from slowwave.consolidation import lexicon, templates
 from slowwave.consolidation.kinds import fits, is_denied, is_relative
 from slowwave.consolidation.spans import is_person
+from slowwave.consolidation.subjects import is_askable
 from slowwave.consolidation.voices import Slot, Voice, fill_all, lower
 
 __all__ = ["relation_slots"]
@@ -18,6 +19,8 @@ _SUBJECT = (
     r"as|although|because|for|what|that|how)\b)(?:[\w-]+ ){0,2}(?-i:[A-Z])[\w.'-]*(?: (?:de|van|of|the|"
     r"(?-i:[A-Z])[\w.'-]*)){0,4})"
 )
+_ABOUT = {"s", "own", "thing"}
+"""The groups that stand in every question."""
 _SOFTLY = r" (?:(?:just|also|really|recently|currently|now|always|usually|still|actually|finally|absolutely|often) )*"
 _CLOCK = r"[^,;]*?(?:, \d{4})?(?: at \d[\d:.]*(?: ?[ap]\.?m\.?)?)?"
 _MACROS = {
@@ -58,10 +61,10 @@ def relation_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
         sentence = f"{turned['of'].strip()}'s {turned['k']} {turned['be']} {turned['x']}"
     for pattern, slots in _compiled():
         found = pattern.fullmatch(sentence)
-        if found and re.search(r"\b(?:is|was|are|were|has|had|will|can)\b", found.groupdict().get("s") or ""):
-            continue
         if found and all(
-            fits(name, span, sentence[: found.start(name)]) for name, span in found.groupdict().items() if span
+            is_askable(span) if name in _ABOUT else fits(name, span, sentence[: found.start(name)])
+            for name, span in found.groupdict().items()
+            if span
         ):
             return [
                 slot
@@ -70,7 +73,12 @@ def relation_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
                 for slot in _relation_slot(found, group, rows, voices, 9 - rank)
             ]
     found = _ATTRIBUTE.fullmatch(sentence)
-    if found and not _CLAUSE_LIKE.search(found["k"]) and _is_attribute(found["k"], found["x"]):
+    if (
+        found
+        and is_askable(found["own"])
+        and not _CLAUSE_LIKE.search(found["k"])
+        and _is_attribute(found["k"], found["x"])
+    ):
         rows = templates.ATTRIBUTE_WHO if is_person(found["x"]) and len(found["x"].split()) > 1 else templates.ATTRIBUTE
         return _relation_slot(found, "x", rows, voices, 7)
     return []

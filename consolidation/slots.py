@@ -10,6 +10,7 @@ from slowwave.consolidation.chunks import Chunk
 from slowwave.consolidation.clauses import Clause, parse
 from slowwave.consolidation.morphology import participle, past_form, third
 from slowwave.consolidation.spans import is_person, which, worth
+from slowwave.consolidation.subjects import is_reported, means_somebody
 from slowwave.consolidation.voices import Slot, Voice, agree, fill, fill_all
 
 __all__ = ["clause_slots", "cloze"]
@@ -40,7 +41,8 @@ def clause_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     if (
         not subject
         or re.search(r"\b(?:what|I [a-z])", subject)
-        or subject.split()[0].lower() in lexicon.HOLLOW
+        or not means_somebody(subject)
+        or is_reported(clause)
         or ":" in subject
         or (subject == "I" and clause.base in lexicon.MUSING)
         or len(subject.split()) > 14
@@ -160,7 +162,11 @@ def _subject_slot(clause: Clause, voices: list[Voice], subject: str, sentence: s
     person = is_person(clause.subject, clause.base, sentence)
     wh = "who" if person else "what"
     chunks = [k for k in clause.chunks[:3] if k.kind != "because"]
-    if not chunks or subject.lower().startswith(("one of", "some", "any", "many", "not ", "more", "most")):
+    if (
+        not chunks
+        or clause.negation
+        or subject.lower().startswith(("one of", "some", "any", "many", "not ", "more", "most"))
+    ):
         return []
     definite = not clause.verb and re.match(r"(?:the|[A-Z][\w ]*'s) ", chunks[0].text)
     if not clause.verb and not definite and len(chunks[0].text.split()) < 4:

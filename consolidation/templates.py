@@ -80,12 +80,12 @@ _SECRET = (
     "Can you give me the {k} {f} {thing}?"
 )
 _KEPT = (
-    "Where is {x}? | Where can {x} be found? | In what place is {x}? | Tell me where {x} is. | "
-    "Do you know where {x} is? | Where should one look for {x}? | {x} is where?"
+    "Where is {thing}? | Where can {thing} be found? | In what place is {thing}? | Tell me where {thing} is. | "
+    "Do you know where {thing} is? | Where should one look for {thing}? | {thing} is where?"
 )
 _COST = (
-    "How much does {x} cost? | What is the price of {x}? | What does {x} cost? | Tell me the price of {x}. | "
-    "Do you know how much {x} costs? | How expensive is {x}? | {x} costs how much?"
+    "How much does {thing} cost? | What is the price of {thing}? | What does {thing} cost? | Tell me the price of {thing}. | "
+    "Do you know how much {thing} costs? | How expensive is {thing}? | {thing} costs how much?"
 )
 _FROM = (
     "Where [is] {s} from? | Where [does] {s} come from? | Which place [does] {s} come from? | "
@@ -228,12 +228,12 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (r"<s> <be> <x> years old", {"x": _AGE}),
     (rf"(?P<s>I|we|(?:my|our) (?:{KIN}|{PET})|(?-i:[A-Z])[\w'-]+(?: (?-i:[A-Z])[\w'-]+)*) (?:am|is|are) (?P<x>\d{{1,3}})",
         {"x": _AGE}),
-    (r"the (?:deadline|due date) (?:of|for) <x> is (?:on )?<T>|<x2> (?:is|are) due (?:on|by|at|in)? ?<T2>", {"T":
+    (r"the (?:deadline|due date) (?:of|for) <x> is (?:on )?<T>|<thing> (?:is|are) due (?:on|by|at|in)? ?<T2>", {"T":
         "When is the deadline for {x}? | When is {x} due? | What is the due date of {x}? | "
         "Tell me the deadline for {x}. | By when must {x} be done? | Do you know when {x} is due? | "
         "The deadline for {x} is when?", "T2":
-        "When is {x2} due? | What is the due date of {x2}? | By when must {x2} be done? | Tell me when {x2} is due. | "
-        "What is the deadline for {x2}? | Do you know when {x2} is due? | {x2} is due when?"}),
+        "When is {thing} due? | What is the due date of {thing}? | By when must {thing} be done? | Tell me when {thing} is due. | "
+        "What is the deadline for {thing}? | Do you know when {thing} is due? | {thing} is due when?"}),
     (r"<s> takes? (?P<x>[\w -]+? (?:mg|milligrams|pills?|tablets?)(?: of [\w -]+?)?|[a-z]+(?:in|ol|ine|one|ide|formin|"
         r"pril|statin))", {"x":
         "What medicine [does] {s} take? | Which medication [does] {s} take? | What [does] {s} take as medicine? | "
@@ -252,14 +252,14 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
         r"project [\w-]+) uses <tool>", {"tool":
         "What does {x} use? | Which tool does {x} use? | What is used by {x}? | Tell me what {x} uses. | "
         "What is {x} built on? | Do you know what {x} uses? | {x} uses what? | What technology does {x} rely on?"}),
-    (r"<x> (?:is|are) (?:located|situated) (?:in|at|on|"
-        r"near) <place>", {"place": _KEPT.replace("is {x}", "is {x} located", 1)}),
-    (r"<x> (?:is|are) (?:stored|kept|hidden) (?:in|on|at|under|"
-        r"behind) <place>", {"place": _KEPT.replace("is {x}", "is {x} kept", 1)}),
+    (r"<thing> (?:is|are) (?:located|situated) (?:in|at|on|"
+        r"near) <place>", {"place": _KEPT.replace("is {thing}", "is {thing} located", 1)}),
+    (r"<thing> (?:is|are) (?:stored|kept|hidden) (?:in|on|at|under|"
+        r"behind) <place>", {"place": _KEPT.replace("is {thing}", "is {thing} kept", 1)}),
     (r"<s> (?:keep|store|hide|park)s? <x> (?:in|on|at|under|behind) <place>", {"place":
         "Where [does] {s} keep {x}? | In what place [does] {s} keep {x}? | Tell me where {s} [keep] {x}. | "
         "Where is {x}? | Do you know where {s} [keep] {x}? | Where can {s} find {x}? | {s} [keep] {x} where?"}),
-    (r"<x> costs? (?P<price>[$€£]?\d[\d.,]*(?: \w+){0,4})", {"price": _COST}),
+    (r"<thing> costs? (?P<price>[$€£]?\d[\d.,]*(?: \w+){0,4})", {"price": _COST}),
     (r"<s> (?:have|has|own|owns) (?P<x>(?:an?|two|three|four|five|\d+) [\w' -]+?)", {"x":
         "What [does] {s} have? | What is one thing that {s} [have]? | Tell me what {s} [have]. | "
         "What is something {s} [have]? | Do you know what {s} [have]? | {s} [have] what? | What belongs to {o}?"}),

@@ -320,3 +320,41 @@ def test_an_answer_of_the_kind_that_is_asked_for_is_kept(text: str, answer: str,
 ])  # fmt: skip
 def test_what_is_over_or_denied_is_not_asked_for_as_if_it_held(text: str, never: str) -> None:
     assert never not in questions(text), answers(text)
+
+
+@pytest.mark.parametrize(("text", "taken"), [
+    ("My cousin doesn't work at Bosch.", "my cousin does not"), ("My cousin wants to work at Bosch.", "my cousin wants to"),
+    ("My cousin would love to work at Bosch.", "my cousin would love to"), ("She works at Bosch.", "She"),
+    ("My cousin used to work at Bosch.", "my cousin used to"), ("Nina said Karl works at Bosch.", "Nina said Karl"),
+    ("Nina believes Karl works at Bosch.", "Nina believes Karl"), ("Possibly Karl works at Bosch.", "Possibly Karl"),
+    ("Hopefully Karl works at Bosch.", "Hopefully Karl"), ("Only Karl works at Bosch.", "Only Karl"),
+    ("His cousin works at Bosch.", "his cousin"), ("I heard Karl works at Bosch.", "I heard Karl"),
+    ("My coach says Karl works at Bosch.", "my coach says Karl"),
+])  # fmt: skip
+def test_no_doubt_denial_or_verb_is_taken_for_a_subject(text: str, taken: str) -> None:
+    for subject in (taken, "Karl", "my cousin"):
+        assert f"Where does {subject} work?" not in questions(text)
+        assert f"Who is {subject}'s employer?" not in questions(text)
+    assert "What did Nina say at Bosch?" not in questions(text)
+
+
+@pytest.mark.parametrize(("text", "answer", "question"), [
+    ("My cousin wants to work at Bosch.", "Bosch", "Where does my cousin want to work?"),
+    ("My cousin used to work at Bosch.", "Bosch", "Where did my cousin use to work?"),
+    ("My aunt is Nora. She works at Bosch.", "Bosch", "Where does my aunt work?"),
+    ("I have a son called Ben. He is 7 years old.", "7", "How old is my son?"),
+    ("Nora is my neighbour. She lives in Linz. She drives a red Fiat.", "a red Fiat", "What car does Nora drive?"),
+    ("My man of the hour lives in Rome.", "Rome", "Where does my man of the hour live?"),
+    ("Emily lives in Rome.", "Rome", "Where does Emily live?"),
+    ("Will lives in Rome.", "Rome", "Where does Will live?"),
+])  # fmt: skip
+def test_whom_a_statement_is_about(text: str, answer: str, question: str) -> None:
+    assert questions(text).get(question) == answer, answers(text)
+
+
+@pytest.mark.parametrize("text", [
+    "My aunt met Nora. She works at Bosch.", "My uncle is Karl. She works at Bosch.", "Bosch is large. She works at Bosch.",
+    "My aunt and my cousin are here. She works at Bosch.", "I like Nora. She works at Bosch.", "It rains. He works at Bosch.",
+])  # fmt: skip
+def test_a_pronoun_that_may_mean_somebody_else_is_not_asked_about(text: str) -> None:
+    assert not [row for row in questions(text) if re.search(r"\bworks?\b|employer", row)], answers(text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from slowwave.consolidation import lexicon
 from slowwave.consolidation.morphology import bare, base_form, is_adverb, is_time
 
-__all__ = ["Chunk", "chunks_of", "kind_of"]
+__all__ = ["Chunk", "chunks_of", "kind_of", "second_verb"]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,15 @@ def _ends(tokens: list[str], i: int, piece: tuple[str, list[str]]) -> bool:
         )
     if words and token.islower() and prep != "to-verb" and _reduces(tokens, i):
         return True
+    if word == "and" and prep and is_time(" ".join(words)) and after and not _is_timed(tokens[i + 1 : i + 3]):
+        return True
     return i > 0 and _breaks(tokens, i, rest, after)
+
+
+def _is_timed(tokens: list[str]) -> bool:
+    """Whether a second time, not something else that happens at another time, goes on here ("in 1990 and 1995")."""
+    said = tokens[:1] if tokens[0].endswith(",") else tokens
+    return all(lexicon.TIME_WORD.fullmatch(bare(token)) or bare(token) in lexicon.PREPOSITIONS for token in said)
 
 
 def _breaks(tokens: list[str], i: int, rest: str, after: str) -> bool:
@@ -144,7 +152,8 @@ def _breaks(tokens: list[str], i: int, rest: str, after: str) -> bool:
     word = bare(tokens[i])
     return (
         lexicon.INTERVAL.match(rest) is not None
-        or (word in {"and", "or"} and _second_verb(tokens, i + 1))
+        or word == "according"
+        or (word in {"and", "or"} and second_verb(tokens, i + 1))
         or word in lexicon.RELATIVES
         or (word in lexicon.SUBORDINATORS and word not in {"because", "since", "until"})
         or (word in {"before", "after", "since", "until"} and after in lexicon.PRONOUNS | {"being"})
@@ -166,7 +175,7 @@ def _reduces(tokens: list[str], i: int) -> bool:
     ) and after in lexicon.PREPOSITIONS
 
 
-def _second_verb(tokens: list[str], i: int) -> bool:
+def second_verb(tokens: list[str], i: int) -> bool:
     """Whether a second verb phrase or clause, not a further noun, follows a conjunction."""
     if i >= len(tokens) or (not tokens[i].islower() and tokens[i] != "I"):
         return False

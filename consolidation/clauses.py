@@ -13,7 +13,7 @@ from slowwave.consolidation import lexicon
 from slowwave.consolidation.chunks import Chunk, chunks_of, kind_of
 from slowwave.consolidation.morphology import bare, base_form, is_adverb, is_time, participle, third
 
-__all__ = ["Clause", "opens", "parse"]
+__all__ = ["Clause", "opens", "parse", "verb_at"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def parse(sentence: str) -> Clause | None:
     tokens, lead = _without_lead(sentence)
     while len(tokens) > 2 and is_adverb(bare(tokens[0])) and bare(tokens[1]) in lexicon.PRONOUNS:
         tokens = tokens[1:]
-    if len(tokens) < 2 or (at := _verb_at(tokens)) is None or (group := _verb_group(tokens, at)) is None:
+    if len(tokens) < 2 or (at := verb_at(tokens)) is None or (group := _verb_group(tokens, at)) is None:
         return None
     base = base_form(bare(group.verb)) if group.verb else "be"
     tail, after = _tail(tokens, group, base)
@@ -167,7 +167,7 @@ def _lowered(text: str) -> str:
     return text if lexicon.DAYS.match(text) else text[0].lower() + text[1:]
 
 
-def _verb_at(tokens: list[str]) -> int | None:
+def verb_at(tokens: list[str]) -> int | None:
     """Where the main verb group begins."""
     if bare(tokens[0]) in lexicon.PRONOUNS:
         return 1 if len(tokens) > 1 else None

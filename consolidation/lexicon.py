@@ -6,14 +6,13 @@ import re
 
 # fmt: off
 __all__ = [
-    "ADJECTIVES_ING", "ADVERBS", "ANCHOR", "ASIDES", "AUX", "BARE_TIME", "BASES", "BE", "CATENATIVE", "CONTRACTIONS",
-    "DAYS", "DEMONYM", "DETERMINERS", "DO", "DOES", "DOUBTS", "DURATION", "DWELLING", "E_ENDING", "FADING", "FEELING", "GOING", "HAVE",
-    "HOLLOW", "INTERVAL", "JOB",
-    "KIN", "LANGUAGE", "MANNER", "MEETS", "MODAL", "MUSING", "NOT_ADVERBS", "NOT_VERBS", "NOUNS_ING", "ORDERING",
-    "PARTICIPLE", "PARTICIPLE_OF", "PARTICLES", "PAST", "PAST_OF", "PERSON", "PET", "PHRASAL", "PLACE",
-    "PLACE_PREPOSITIONS", "PLANNING", "PREPOSITIONS", "PRONOUNS", "RELATIVE", "RELATIVES", "ROLE", "SAYING", "SOFTWARE",
-    "STATES", "STOPS", "SUBORDINATORS", "THING", "TIME", "TIME_WORD", "TRAILING", "UNIT", "VAGUE", "VEHICLE", "WORK",
-    "words",
+    "ADJECTIVES_ING", "ADVERBS", "ANCHOR", "ASIDES", "AUX", "BARE_TIME", "BASES", "BE", "CATENATIVE",
+    "CONTRACTIONS", "DAYS", "DEMONYM", "DETERMINERS", "DO", "DOES", "DOUBTS", "DURATION", "DWELLING", "E_ENDING",
+    "FADING", "FEELING", "GOING", "HAVE", "HOLLOW", "INTERVAL", "JOB", "KIN", "LANGUAGE", "MANNER", "MEETS",
+    "MODAL", "MUSING", "NOT_ADVERBS", "NOT_VERBS", "NOUNS_ING", "ORDERING", "PARTICIPLE", "PARTICIPLE_OF",
+    "PARTICLES", "PAST", "PAST_OF", "PERSON", "PET", "PHRASAL", "PLACE", "PLACE_PREPOSITIONS", "PLANNING",
+    "PREPOSITIONS", "PRONOUNS", "RELATIVE", "RELATIVES", "ROLE", "SAYING", "SOFTWARE", "STATES", "STOPS",
+    "SUBORDINATORS", "THING", "TIME", "TIME_WORD", "TRAILING", "UNIT", "VAGUE", "VEHICLE", "WORK", "words",
 ]
 
 
@@ -111,7 +110,8 @@ ORDERING = words(
     "become inspire ask want tell lead cause allow force persuade choose need require help command encourage urge "
     "invite convince sentence take get enable prompt expect order permit"
 )
-TRAILING = words("recently lately too again soon now right actually together anymore live already instead online alone")
+TRAILING = words("recently lately too again soon now right actually together anymore live already instead online alone "
+    "then back anyway though")
 FEELING = words("feel get stay look sound seem become appear remain keep go be taste smell")
 PARTICLES = words("up out off down away back over")
 STOPS = RELATIVES | SUBORDINATORS | {"and", "but", "or", "before", "after"}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from slowwave.consolidation import lexicon, templates
+from slowwave.consolidation.cuts import condition_of, first_clause
 from slowwave.consolidation.kinds import fits, is_denied, is_relative
 from slowwave.consolidation.spans import is_person
 from slowwave.consolidation.subjects import is_askable
@@ -38,8 +39,10 @@ _MACROS = {
 _TAIL = (
     r"(?:,? (?:with|since|and (?:I|we|he|she|it|they|my)|because|for|when|where|which|who|but|so|on|at|in|from|after|"
     r"before|during|while|if|although|though|as|every|last|next|this|today|yesterday|if)\b.*|[,;:] (?:I|it|he|she|we|"
-    r"they|my|even|and|especially)\b.*| -+ .*)?"
+    r"they|my|even|and|especially|an?|the)\b.*|(?:,| and) an? .*| back then| -+ .*)?"
 )
+_UNTIL = re.compile(r"\b(?:until|till)\b")
+"""What is over some day is asked only with that day."""
 _ATTRIBUTE = re.compile(
     r"(?P<own>my|our|[\w .&-]+?(?:'s|s')) (?P<k>(?!name is)[a-z][\w-]*(?: (?!is\b|was\b)[\w-]+){0,3}) (?P<be>is|are|"
     r"was|were) (?P<x>[^,;]+?)" + _TAIL
@@ -56,7 +59,9 @@ _INVERTED = re.compile(
 def relation_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     """Slots of the first relation row that fits the whole statement; also of "B's A is C" in general."""
     voices = list(voices)
-    sentence = sentence.strip(" .!")
+    if condition_of(sentence) or _UNTIL.search(sentence):
+        return []
+    sentence = first_clause(sentence).strip(" .!")
     if turned := _INVERTED.match(sentence):
         sentence = f"{turned['of'].strip()}'s {turned['k']} {turned['be']} {turned['x']}"
     for pattern, slots in _compiled():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from slowwave.consolidation import lexicon, templates
 from slowwave.consolidation.chunks import Chunk
 from slowwave.consolidation.clauses import Clause, parse
+from slowwave.consolidation.cuts import condition_of, first_clause
 from slowwave.consolidation.morphology import participle, past_form, third
 from slowwave.consolidation.spans import is_person, which, worth
 from slowwave.consolidation.subjects import is_reported, means_somebody
@@ -32,9 +34,11 @@ _LINKS = lexicon.PREPOSITIONS | lexicon.DETERMINERS | lexicon.ADVERBS | lexicon.
 def clause_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     """Slots of the main clause: agent, price, time, place, object, complement, subject and prepositional phrases."""
     voices = list(voices)
-    clause = parse(sentence)
+    clause = parse(first_clause(sentence))
     if clause is None:
         return []
+    if condition := condition_of(sentence, clause.past):
+        clause = replace(clause, chunks=(*clause.chunks, Chunk("condition", "", condition)))
     subject, _, aside = clause.subject.partition(", ")
     if " and " in aside and not re.match(r"(?:who|which|whose|an?|the|\w+ed)\b", aside):
         subject = clause.subject
@@ -94,7 +98,11 @@ def _join(*parts: str) -> str:
 
 def _chunk_rows(clause: Clause, voice: Voice, subject: str, at: int) -> tuple[str, ...]:
     """The wordings that ask for a chunk; every second one leaves the date out, as somebody would who does not know it."""
-    keep = [k for j, k in enumerate(clause.chunks) if j == at or (k.kind != "because" and (j < 3 or k.kind == "time"))]
+    keep = [
+        k
+        for j, k in enumerate(clause.chunks)
+        if j == at or (k.kind != "because" and (j < 3 or k.kind in {"time", "condition"}))
+    ]
     rows = _rows_with(clause, voice, subject, clause.chunks[at], keep)
     undated = [k for k in keep if k is clause.chunks[at] or not (k.kind == "time" and _DATE.search(k.text))]
     if len(undated) == len(keep) or voice.kind == "plain":
@@ -161,7 +169,7 @@ def _rows_with(clause: Clause, voice: Voice, subject: str, chunk: Chunk, keep: S
 def _subject_slot(clause: Clause, voices: list[Voice], subject: str, sentence: str) -> list[Slot]:
     person = is_person(clause.subject, clause.base, sentence)
     wh = "who" if person else "what"
-    chunks = [k for k in clause.chunks[:3] if k.kind != "because"]
+    chunks = [k for j, k in enumerate(clause.chunks) if (j < 3 and k.kind != "because") or k.kind == "condition"]
     if (
         not chunks
         or clause.negation

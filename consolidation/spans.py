@@ -82,7 +82,7 @@ def worth(chunk: Chunk, clause: Clause, subject: str) -> float:
     if (
         not content
         or len(words) > limit
-        or chunk.kind == "set"
+        or chunk.kind in {"set", "condition"}
         or re.fullmatch(r"\w+ times", chunk.text)
         or words[-1].lower() in lexicon.STOPS | lexicon.DETERMINERS | {"of"}
     ):

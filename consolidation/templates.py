@@ -232,7 +232,8 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
         "When is the deadline for {x}? | When is {x} due? | What is the due date of {x}? | "
         "Tell me the deadline for {x}. | By when must {x} be done? | Do you know when {x} is due? | "
         "The deadline for {x} is when?", "T2":
-        "When is {thing} due? | What is the due date of {thing}? | By when must {thing} be done? | Tell me when {thing} is due. | "
+        "When is {thing} due? | What is the due date of {thing}? | By when must {thing} be done? | "
+        "Tell me when {thing} is due. | "
         "What is the deadline for {thing}? | Do you know when {thing} is due? | {thing} is due when?"}),
     (r"<s> takes? (?P<x>[\w -]+? (?:mg|milligrams|pills?|tablets?)(?: of [\w -]+?)?|[a-z]+(?:in|ol|ine|one|ide|formin|"
         r"pril|statin))", {"x":

@@ -358,3 +358,41 @@ def test_whom_a_statement_is_about(text: str, answer: str, question: str) -> Non
 ])  # fmt: skip
 def test_a_pronoun_that_may_mean_somebody_else_is_not_asked_about(text: str) -> None:
     assert not [row for row in questions(text) if re.search(r"\bworks?\b|employer", row)], answers(text)
+
+
+@pytest.mark.parametrize(("text", "answer", "question"), [
+    ("I live in Cork and study law.", "Cork", "Where do I live?"),
+    ("My cousin lives in Cork and drives a Fiat.", "Cork", "Where does my cousin live?"),
+    ("My cousin drives a Fiat and plays for Juve.", "a Fiat", "What car does my cousin drive?"),
+    ("I'm allergic to eggs and love chocolate.", "eggs", "What am I allergic to?"),
+    ("My address is 3 Mill Lane and the alarm code is 9090.", "3 Mill Lane", "What is my address?"),
+    ("I have a parrot named Koko and a cat named Tiger.", "Koko", "What is my parrot called?"),
+    ("My cat is called Tiger and is 9 years old.", "Tiger", "What is my cat called?"),
+    ("Nina plays tennis, Karl plays chess.", "tennis", "What does Nina play?"),
+    ("Nina works for Bosch, Karl for Siemens.", "Bosch", "Who does Nina work for?"),
+    ("I live in Cork, not in Dublin.", "Cork", "Where do I live?"),
+    ("I bought a tent and cooked for my friends.", "a tent", "What did I buy?"),
+    ("I like bread, cheese and wine.", "bread, cheese and wine", "What do I like?"),
+    ("I like salt and pepper.", "salt and pepper", "What do I like?"),
+    ("My address is 3 Mill Lane, Cork.", "3 Mill Lane, Cork", "What is my address?"),
+    ("I take 5 mg of folate at night if I feel weak.", "5 mg of folate", "What do I take at night if I feel weak?"),
+    ("I drive a Fiat unless it snows.", "a Fiat", "What do I drive unless it snows?"),
+    ("When I cook, I like quiet music.", "quiet music", "What do I like when I cook?"),
+    ("Nina lives in Cork according to Karl.", "Cork", "Where does Nina live according to Karl?"),
+    ("I live in Cork until June.", "Cork", "Where do I live until June?"),
+])  # fmt: skip
+def test_an_answer_ends_where_the_next_clause_begins(text: str, answer: str, question: str) -> None:
+    assert questions(text).get(question) == answer, answers(text)
+
+
+@pytest.mark.parametrize(("text", "never"), [
+    ("I take 5 mg of folate if I feel weak.", "What medicine do I take?"),
+    ("I drive a Fiat unless it snows.", "What car do I drive?"),
+    ("When I cook, I like quiet music.", "What do I like?"),
+    ("Nina lives in Cork according to Karl.", "Where does Nina live?"),
+    ("I live in Cork until June.", "Where do I live?"),
+    ("I take 5 mg of folate in the morning and 9 mg of iron at night.", "When do I take 5 mg of folate at night?"),
+    ("My cousin lives in Cork and works at Bosch.", "Where does my cousin live in Cork and works?"),
+])  # fmt: skip
+def test_what_holds_under_a_condition_is_not_asked_without_it(text: str, never: str) -> None:
+    assert never not in questions(text), answers(text)

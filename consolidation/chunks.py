@@ -11,6 +11,10 @@ from slowwave.consolidation.morphology import bare, base_form, is_adverb, is_tim
 __all__ = ["Chunk", "chunks_of", "kind_of", "second_verb"]
 
 
+_BOUNDS = {"since", "until", "by", "before", "after"}
+"""Without these a time says something else: "until May" is not "in May"."""
+
+
 @dataclass(frozen=True)
 class Chunk:
     """A piece that follows the verb: an object (no preposition) or a prepositional phrase."""
@@ -24,7 +28,10 @@ class Chunk:
 
 
 def kind_of(prep: str, text: str, passive: bool) -> str:
-    """What a chunk tells: object, time, place, price, duration, age, agent, prepositional, or a set phrase."""
+    """What a chunk tells: object, time, place, price, duration, age, agent, prepositional, a set phrase or a bound.
+
+    A bound is a time with "since" or the like.
+    """
     money = re.match(r"(?:about |around |only |just |over )?(?:[$€£]|\d[\d.,]* (?:euros?|dollars?|pounds?)\b)", text)
     if not prep:
         return "time" if lexicon.BARE_TIME.fullmatch(text) else "object"
@@ -33,7 +40,9 @@ def kind_of(prep: str, text: str, passive: bool) -> str:
     if prep in {"for", "within"} and lexicon.DURATION.match(text):
         return "duration"
     if prep in {"in", "on", "at", "since", "until", "during", "by", "from", "before", "after"} and is_time(text):
-        return "time"
+        return (
+            "bound" if prep in _BOUNDS or (prep == "from" and not re.search(r"\b(?:to|until|till)\b", text)) else "time"
+        )
     if prep == "by" and passive:
         return "agent"
     if prep == "at" and text.lower().startswith("the age of "):
@@ -71,7 +80,7 @@ def chunks_of(tokens: list[str], passive: bool) -> tuple[Chunk, ...]:
             chunks.append(Chunk("because", prep, text))
         elif text:
             kind = kind_of(prep, text, passive)
-            if prep == "to" and chunks and chunks[-1].prep == "from" and chunks[-1].kind == "time":
+            if prep == "to" and chunks and chunks[-1].prep == "from" and chunks[-1].kind == "bound":
                 chunks[-1] = Chunk("time", "from", f"{chunks[-1].text} to {text}")
                 continue
             chunks.append(Chunk("set" if kind == "object" and chunks else kind, prep, text))

@@ -77,7 +77,7 @@ def _without_lead(sentence: str) -> tuple[list[str], Chunk | None]:
             return [], None
         opening = " ".join(tokens[1 : cut + 1]).strip(",")
         kind = kind_of(tokens[0].lower(), opening, False)
-        lead = Chunk(kind, tokens[0].lower(), opening) if kind in {"time", "place"} else None
+        lead = Chunk(kind, tokens[0].lower(), opening) if kind in {"time", "bound", "place"} else None
         return tokens[cut + 1 :], lead
     if moment := lexicon.BARE_TIME.match(sentence):
         return tokens[len(moment.group().split()) :], Chunk("time", "", _lowered(moment.group()))

@@ -49,7 +49,13 @@ def _is_when(span: str, at: bool = False) -> bool:
 
 def is_relative(span: str) -> bool:
     """Whether a time hangs on the day it was said: "in 3 days", "next June", "Friday at 10"."""
-    return lexicon.RELATIVE.search(span) is not None and not re.search(r"\b(?:every|each)\b|\b(?:1[89]|20)\d\d\b", span)
+    if re.search(r"\b(?:every|each)\b|\b(?:1[89]|20)\d\d\b", span):
+        return False
+    if lexicon.RELATIVE.search(span):
+        return True
+    return lexicon.AHEAD.search(span) is not None and not any(
+        bare(word) in lexicon.PAST or word.endswith("ed") for word in span.split()
+    )
 
 
 def _is_named(span: str) -> bool:

@@ -6,7 +6,7 @@ import re
 
 # fmt: off
 __all__ = [
-    "ADJECTIVES_ING", "ADVERBS", "ANCHOR", "ASIDES", "AUX", "BARE_TIME", "BASES", "BE", "CATENATIVE",
+    "ADJECTIVES_ING", "ADVERBS", "AHEAD", "ANCHOR", "ASIDES", "AUX", "BARE_TIME", "BASES", "BE", "CATENATIVE",
     "CONTRACTIONS", "DAYS", "DEMONYM", "DETERMINERS", "DO", "DOES", "DOUBTS", "DURATION", "DWELLING", "E_ENDING",
     "FADING", "FEELING", "GOING", "HAVE", "HOLLOW", "INTERVAL", "JOB", "KIN", "LANGUAGE", "MANNER", "MEETS",
     "MODAL", "MUSING", "NOT_ADVERBS", "NOT_VERBS", "NOUNS_ING", "ORDERING", "PARTICIPLE", "PARTICIPLE_OF",
@@ -162,12 +162,14 @@ ANCHOR = re.compile(
 """What ties such a phrase to the calendar or the clock."""
 RELATIVE = re.compile(
     rf"\b(?:this|next|last|coming|past|previous|upcoming) (?:(?:few|couple of|{_COUNT}|\d+) )?(?:{UNIT}|{_DAY}|{_MONTH}|"
-    rf"night|morning|afternoon|evening)\b|\bin (?:about |around |exactly )?(?:an?|a few|a couple of|{_COUNT}|\d+) {UNIT}\b"
-    rf"|\b{UNIT} (?:ago|from now)\b|\b(?:today|tonight|tomorrow|yesterday|soon|nowadays)\b"
+    rf"night|morning|afternoon|evening)\b|\b{UNIT} (?:ago|from now)\b|"
+    r"\b(?:today|tonight|tomorrow|yesterday|soon|nowadays)\b"
     r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
     re.I,
 )
 """A time that hangs on the day it was said."""
+AHEAD = re.compile(rf"\bin (?:about |around |exactly )?(?:an?|a few|a couple of|{_COUNT}|\d+) {UNIT}\b", re.I)
+"""So does this, but not of the past ("written in two weeks")."""
 INTERVAL = re.compile(rf"[\w-]+ {UNIT} (?:after|before|ago|later)\b")
 PLACE_PREPOSITIONS = words("in at near inside outside across throughout")
 PLACE = re.compile(

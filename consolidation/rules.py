@@ -10,6 +10,7 @@ import re
 
 from slowwave.consolidation import lexicon
 from slowwave.consolidation.answered import answered_slots
+from slowwave.consolidation.kinds import is_relative
 from slowwave.consolidation.names import name_slots
 from slowwave.consolidation.relations import relation_slots
 from slowwave.consolidation.slots import clause_slots, cloze
@@ -106,6 +107,7 @@ class RuleWriter:
                     and question_key(row) not in chosen
                     and supported(pair, fact)
                     and not re.search(r"\b(?:I|me) I\b", row)
+                    and not is_relative(row)
                 ):
                     chosen[question_key(row)] = pair
                     taken += 1

@@ -10,6 +10,7 @@ from slowwave.consolidation import lexicon, templates
 from slowwave.consolidation.chunks import Chunk
 from slowwave.consolidation.clauses import Clause, parse
 from slowwave.consolidation.cuts import condition_of, first_clause
+from slowwave.consolidation.kinds import is_relative
 from slowwave.consolidation.morphology import participle, past_form, third
 from slowwave.consolidation.spans import is_person, which, worth
 from slowwave.consolidation.subjects import is_reported, means_somebody
@@ -19,10 +20,12 @@ __all__ = ["clause_slots", "cloze"]
 
 
 _GAPS = {
-    "time": "when", "place": "where", "price": "for how much", "duration": "for how long", "age": "at what age",
+    "time": "when", "bound": "when", "place": "where", "price": "for how much", "duration": "for how long", "age": "at what age",
     "because": "because of what", "purpose": "for what purpose",
 }  # fmt: skip
 """The question word, in place of a chunk and its preposition."""
+_STAYING = {"time", "bound", "condition"}
+"""What a question keeps however far behind it stands."""
 _DATE = re.compile(r"\b\d{4}$")
 _PRESENT = {
     "am": "is", "is": "is", "are": "is", "was": "was", "were": "was", "have": "has", "has": "has", "do": "does",
@@ -83,7 +86,7 @@ def cloze(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
         while len(tail) > 1 and tail[0].lower().strip(",") in _LINKS:
             tail = tail[1:]
         spans = [" ".join(tail)] if len(words) > len(tail) + 1 else []
-    if not spans or spans[-1].lower() in lexicon.VAGUE or len(words) > 40:
+    if is_relative(text) or not spans or spans[-1].lower() in lexicon.VAGUE or len(words) > 40:
         return []
     before, _, after = text.rpartition(spans[-1])
     wordings = tuple(
@@ -101,14 +104,19 @@ def _chunk_rows(clause: Clause, voice: Voice, subject: str, at: int) -> tuple[st
     keep = [
         k
         for j, k in enumerate(clause.chunks)
-        if j == at or (k.kind != "because" and (j < 3 or k.kind in {"time", "condition"}))
+        if j == at
+        or (k.kind != "because" and (j < 3 or k.kind in _STAYING) and not (clause.past and is_relative(k.text)))
     ]
     rows = _rows_with(clause, voice, subject, clause.chunks[at], keep)
-    undated = [k for k in keep if k is clause.chunks[at] or not (k.kind == "time" and _DATE.search(k.text))]
+    undated = [k for k in keep if k is clause.chunks[at] or not _is_date(k)]
     if len(undated) == len(keep) or voice.kind == "plain":
         return rows
     bare = _rows_with(clause, voice, subject, clause.chunks[at], undated)
     return tuple(pair[number % 2] for number, pair in enumerate(zip(bare, rows, strict=False)))
+
+
+def _is_date(chunk: Chunk) -> bool:
+    return chunk.kind in {"time", "bound"} and chunk.prep != "until" and _DATE.search(chunk.text) is not None
 
 
 def _rows_with(clause: Clause, voice: Voice, subject: str, chunk: Chunk, keep: Sequence[Chunk]) -> tuple[str, ...]:
@@ -126,7 +134,9 @@ def _rows_with(clause: Clause, voice: Voice, subject: str, chunk: Chunk, keep: S
     for k in keep:
         if k is chunk:
             stranded.append(k.prep if gap is None else "")
-            echo.append(gap or f"{k.prep} {'whom' if person and k.prep else wh}")
+            echo.append(
+                (f"{k.prep} when" if k.kind == "bound" else gap) or f"{k.prep} {'whom' if person and k.prep else wh}"
+            )
         else:
             text = voice.text(str(k), own)
             stranded.append(text)
@@ -138,6 +148,7 @@ def _rows_with(clause: Clause, voice: Voice, subject: str, chunk: Chunk, keep: S
         "I": _join(nominative, finite, *stranded),
         "E": _join(nominative, finite, *echo),
         "P": chunk.prep or "in",
+        "p": chunk.prep or "in",
         "wh": wh,
         "Wh": wh,
         "whom": "whom" if person else "what",

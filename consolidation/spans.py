@@ -7,14 +7,14 @@ import re
 from slowwave.consolidation import lexicon
 from slowwave.consolidation.chunks import Chunk
 from slowwave.consolidation.clauses import Clause
-from slowwave.consolidation.kinds import is_denied, is_manner, is_state
+from slowwave.consolidation.kinds import is_denied, is_manner, is_relative, is_state
 
 __all__ = ["is_person", "which", "worth"]
 
 
 _AFTER_NOUNS = re.compile(rf" (?:of|{'|'.join(sorted(lexicon.PREPOSITIONS))}|that|who) ")
 _SCORES = {
-    "agent": 9.0, "price": 8.0, "age": 8.0, "time": 7.0, "place": 7.0, "object": 6.5, "duration": 6.0,
+    "agent": 9.0, "price": 8.0, "age": 8.0, "time": 7.0, "bound": 7.0, "place": 7.0, "object": 6.5, "duration": 6.0,
     "prepositional": 4.5, "because": 3.0, "purpose": 2.5,
 }  # fmt: skip
 _MEASURED = re.compile(r"\d.* (?:long|late|away|short|early)$")
@@ -78,7 +78,7 @@ def worth(chunk: Chunk, clause: Clause, subject: str) -> float:
         for word in words
         if word.lower().strip(",") not in lexicon.VAGUE and word.lower() not in lexicon.DETERMINERS
     ]
-    limit = 8 if chunk.kind in {"time", "place", "prepositional", "agent"} else 12
+    limit = 8 if chunk.kind in {"time", "bound", "place", "prepositional", "agent"} else 12
     if (
         not content
         or len(words) > limit
@@ -118,7 +118,9 @@ def worth(chunk: Chunk, clause: Clause, subject: str) -> float:
         and not re.match(r"(?:an?|the|my|our|[A-Z\d\"$]|\w+s\b)", chunk.text)
     ):
         return 0
-    if chunk.kind == "time" and chunk.prep == "before":
+    if chunk.kind in {"time", "bound"} and (chunk.prep == "before" or is_relative(chunk.text)):
+        return 0
+    if chunk.prep in {"in", "within"} and lexicon.DURATION.match(chunk.text) and not clause.past:
         return 0
     if chunk.kind == "purpose" and (clause.base in lexicon.ORDERING or chunk is clause.chunks[0]):
         return 0

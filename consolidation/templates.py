@@ -280,6 +280,8 @@ ATTRIBUTE = (
 FAMILIES: dict[str, str] = {
     "time": "When {D}? | Tell me when {I}. | {Which} {D}? | When {was} it that {I}? | Do you know when {I}? | {E}? | "
         "Can you say when {I}?",
+    "bound": "{P} when {D}? | Tell me {p} when {I}. | {E}? | Do you know {p} when {I}? | Can you say {p} when {I}? | "
+        "I would like to know {p} when {I}.",
     "place": "Where {D}? | Tell me where {I}. | {P} what place {D}? | Where {was} it that {I}? | "
         "Do you know where {I}? | {E}? | Can you say where {I}?",
     "price": "For how much {D}? | What {was} the price when {I}? | Tell me for how much {I}. | {E}? | "

@@ -396,3 +396,31 @@ def test_an_answer_ends_where_the_next_clause_begins(text: str, answer: str, que
 ])  # fmt: skip
 def test_what_holds_under_a_condition_is_not_asked_without_it(text: str, never: str) -> None:
     assert never not in questions(text), answers(text)
+
+
+@pytest.mark.parametrize("text", [
+    "My surgery is in 10 days.", "The invoice is due in four weeks.", "My interview is on Wednesday at 3 pm.",
+    "I will visit Peru next spring.", "My lease ends in 2 months.", "The invoice is due on Monday.", "My holiday starts soon.",
+    "We went to Norway last August.", "I am flying to Peru in two weeks.", "My bus leaves on Saturday at 8.",
+])  # fmt: skip
+def test_a_time_that_hangs_on_the_day_of_speaking_is_neither_asked_for_nor_asked_with(text: str) -> None:
+    days = re.compile(r"days|weeks|months|Wednesday|Monday|Saturday|spring|August|soon|\b\d+\b")
+    assert not [row for row in questions(text).items() if any(days.search(part) for part in row)], answers(text)
+
+
+@pytest.mark.parametrize(("text", "answer", "question"), [
+    ("My permit is valid until 8 March 2029.", "8 March 2029", "Until when is my permit valid?"),
+    ("I've worked here since 2011.", "2011", "Since when have I worked here?"),
+    ("I have sung at Scala since 2011.", "Scala", "Where have I sung?"),
+    ("I sing at Scala since June.", "June", "Since when do I sing at Scala?"),
+    ("My coach was Mr. Berg until June.", "June", "Until when was my coach Mr. Berg?"),
+    ("I swim on Wednesdays.", "Wednesdays", "When do I swim?"),
+    ("I have a rehearsal every Wednesday.", "every Wednesday", "When do I have a rehearsal?"),
+    ("Our shop opens at 9:30.", "9:30", "When does our shop open?"),
+    ("My surgery is on 4 May 2027.", "4 May 2027", "When is my surgery?"),
+    ("I have an interview with Nina on Wednesday at 3 pm.", "Nina", "Who is my interview with?"),
+    ("Karl wrote the opera in two weeks.", "the opera", "What did Karl write in two weeks?"),
+    ("I worked in Rome from 2001 to 2004.", "2001 to 2004", "When did I work in Rome?"),
+])  # fmt: skip
+def test_a_time_that_means_the_same_later_is_asked_for_with_its_preposition(text: str, answer: str, question: str) -> None:
+    assert questions(text).get(question) == answer, answers(text)

@@ -73,7 +73,7 @@ def chunks_of(tokens: list[str], passive: bool) -> tuple[Chunk, ...]:
             carried = "" if words else prep
         while words and bare(words[-1]) in lexicon.TRAILING:
             words.pop()
-        text = " ".join(words).strip(" ,;:.!?")
+        text = " ".join(words).strip(" ,;:!?").rstrip(" ,;:.!?")
         if text and prep == "to-verb":
             chunks.append(Chunk("purpose", "", text))
         elif text and prep in {"because", "due to"}:

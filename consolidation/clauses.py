@@ -15,6 +15,8 @@ from slowwave.consolidation.morphology import bare, base_form, is_adverb, is_tim
 
 __all__ = ["Clause", "opens", "parse", "verb_at"]
 
+_DATED = re.compile(r"\b(?:1[0-9]|20)\d\d\b|\blast\b|\bago\b|\byesterday\b")
+
 
 @dataclass(frozen=True)
 class Clause:
@@ -34,6 +36,10 @@ class Clause:
     def past(self) -> bool:
         """Whether the clause speaks about the past."""
         first = self.auxiliaries[0].lower() if self.auxiliaries else ""
+        if not first and self.verb == self.base and lexicon.PAST.get(self.base) == self.base:  # "quit", "put"
+            one = self.subject[-1:] != "s" and self.subject.lower() not in {"i", "you", "we", "they"}
+            dated = any(chunk.kind == "time" and _DATED.search(chunk.text) for chunk in self.chunks)
+            return dated or (one and " and " not in self.subject)
         return first in {"was", "were", "had", "did"} or (not first and self.verb not in {self.base, third(self.base)})
 
 

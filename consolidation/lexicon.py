@@ -8,7 +8,7 @@ import re
 __all__ = [
     "ADJECTIVES_ING", "ADVERBS", "AHEAD", "ANCHOR", "ASIDES", "AUX", "BARE_TIME", "BASES", "BE", "CATENATIVE",
     "CONTRACTIONS", "DAYS", "DEMONYM", "DETERMINERS", "DO", "DOES", "DOUBTS", "DURATION", "DWELLING", "E_ENDING",
-    "FADING", "FEELING", "GOING", "HAVE", "HOLLOW", "INTERVAL", "JOB", "KIN", "LANGUAGE", "MANNER", "MEETS",
+    "FADING", "FEELING", "GIVEN", "GIVING", "GOING", "HAVE", "HOLLOW", "INTERVAL", "JOB", "KIN", "LANGUAGE", "MANNER", "MEETS",
     "MODAL", "MUSING", "NOT_ADVERBS", "NOT_VERBS", "NOUNS_ING", "ORDERING", "PARTICIPLE", "PARTICIPLE_OF",
     "PARTICLES", "PAST", "PAST_OF", "PERSON", "PET", "PHRASAL", "PLACE", "PLACE_PREPOSITIONS", "PLANNING",
     "PREPOSITIONS", "PRONOUNS", "RELATIVE", "RELATIVES", "ROLE", "SAYING", "SOFTWARE", "STATES", "STOPS",
@@ -270,6 +270,21 @@ MEETS = words("meet marry hire appoint kill arrest defeat sue succeed with by")
 DOES = MEETS | words(
     "say move live work marry write sing paint die bear speak play study visit meet buy teach act direct"
 )
+GIVEN = words(
+    "Ada Adam Adrian Alan Alex Alexander Alice Amanda Amy Andrea Andreas Andrew Angela Anita Ann Anna Anne Anton Ben Benjamin "
+    "Bernd Beth Bill Bob Brian Carl Carla Carlos Carol Caroline Catherine Charlie Charlotte Chloe Chris Christine Claire "
+    "Clara Claudia Colin Dan Daniel Dave David Diana Dora Ed Edith Edward Ella Ellen Emily Emma Eric Erik Eva Eve Fatima "
+    "Felix Fiona Frank Frida George Gina Grace Greta Hannah Hans Harry Helen Helena Henry Holly Hugo Ian Ida Igor Ines Ivan "
+    "Jack Jacob Jake James Jan Jane Jason Jean Jennifer Jenny Jim Joe Johanna John Jonas Jonathan Josh Juan Judith Julia "
+    "Julian Karin Karl Kate Katrin Kevin Klaus Laura Lea Lena Leo Lily Linda Lisa Louis Lucas Lucy Luis Luke Maria Marie Mark "
+    "Marta Martin Mary Matt Max Maya Mia Michael Mike Milan Miriam Mohammed Monika Nadia Natalie Nick Nicole Nina Noah Nora "
+    "Olga Oliver Olivia Omar Oscar Otto Pablo Paul Paula Pedro Peter Petra Phil Priya Rachel Rebecca Rita Rob Robert Rosa "
+    "Ruth Sam Samuel Sandra Sara Sarah Sebastian Simon Sofia Sonja Sophie Stefan Stella Steve Sue Susan Thomas Tim Tina Tom "
+    "Tony Ursula Vera Victor Vera Walter Wendy Will William Yusuf Zoe"
+)
+"""First names that are hardly anything else."""
+GIVING = words("give lend send show tell teach offer pay owe buy bring hand pass sell write promise read get make cook")
+"""What is done to somebody and something: "I lent Tom 50 euros"."""
 PERSON = re.compile(
     rf"\b(?:king|queen|president|prince|princess|emperor|pope|bishop|mayor|actor|actress|composer|writer|author|singer|"
     rf"artist|painter|player|woman|man|girl|boy|astronaut|athlete|director|minister|general|captain|officer|rapper|"

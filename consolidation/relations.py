@@ -61,7 +61,7 @@ def relation_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     voices = list(voices)
     if condition_of(sentence) or _UNTIL.search(sentence):
         return []
-    sentence = first_clause(sentence).strip(" .!")
+    sentence = first_clause(sentence).strip().rstrip(" .!")
     if turned := _INVERTED.match(sentence):
         sentence = f"{turned['of'].strip()}'s {turned['k']} {turned['be']} {turned['x']}"
     for pattern, slots in _compiled():

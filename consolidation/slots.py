@@ -24,6 +24,10 @@ _GAPS = {
     "because": "because of what", "purpose": "for what purpose",
 }  # fmt: skip
 """The question word, in place of a chunk and its preposition."""
+_GIVEN_TO = re.compile(
+    rf"(?P<whom>me|him|her|us|them|you|(?:my|our|his|her|the) (?:[\w-]+ )??(?:{lexicon.KIN}|{lexicon.PET}|{lexicon.ROLE}|parents|"
+    r"kids|children)|(?!The\b)[A-Z][\w'-]*(?<!'s))(?: [A-Z][\w-]*)? (?P<what>(?:an?|the|my|our|his|her|some|\d|[$€£]|[a-z]).*)"
+)
 _STAYING = {"time", "bound", "condition"}
 """What a question keeps however far behind it stands."""
 _DATE = re.compile(r"\b\d{4}$")
@@ -40,6 +44,7 @@ def clause_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     clause = parse(first_clause(sentence))
     if clause is None:
         return []
+    clause = _parted(clause)
     if condition := condition_of(sentence, clause.past):
         clause = replace(clause, chunks=(*clause.chunks, Chunk("condition", "", condition)))
     subject, _, aside = clause.subject.partition(", ")
@@ -70,12 +75,24 @@ def clause_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     return slots
 
 
+def _parted(clause: Clause) -> Clause:
+    """A clause of giving with whom it is given to apart from what: "lent Tom 50 euros"."""
+    given = clause.chunks[0] if clause.chunks else None
+    if given is None or given.kind != "object" or clause.base not in lexicon.GIVING or clause.passive:
+        return clause
+    found = _GIVEN_TO.fullmatch(given.text)
+    if found is None:
+        return clause
+    parts = (Chunk("set", "", found["whom"]), Chunk("object", "", found["what"]))
+    return replace(clause, chunks=(*parts, *clause.chunks[1:]))
+
+
 def cloze(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     """The last telling span of a sentence, blanked out."""
-    text = sentence.strip(" .!")
+    text = sentence.strip().rstrip(" .!")
     spans = [
         found.group()
-        for found in re.finditer(r"[$€£]?\d[\d,.:]*(?: ?[ap]m)?\b|(?:[A-Z][\w'-]+)(?: [A-Z][\w'-]+)*", text)
+        for found in re.finditer(r"[$€£]?\.?\d[\d,.:]*(?: ?[ap]m)?\b|(?:[A-Z][\w'-]+)(?: [A-Z][\w'-]+)*", text)
         if found.start() > 0
     ]
     words = text.split()

@@ -12,6 +12,7 @@ from slowwave.consolidation.kinds import is_denied, is_manner, is_relative, is_s
 __all__ = ["is_person", "which", "worth"]
 
 
+_SOMEBODY = rf"\b(?:{lexicon.KIN}|{lexicon.ROLE}|parents?|kids?|children|teammate|classmate|coworker)s?(?: [A-Z]|$)"
 _AFTER_NOUNS = re.compile(rf" (?:of|{'|'.join(sorted(lexicon.PREPOSITIONS))}|that|who) ")
 _SCORES = {
     "agent": 9.0, "price": 8.0, "age": 8.0, "time": 7.0, "bound": 7.0, "place": 7.0, "object": 6.5, "duration": 6.0,
@@ -35,7 +36,7 @@ def is_person(text: str, base: str = "", context: str = "") -> bool:
         return False
     if any(lexicon.THING.fullmatch(word) for word in telling):
         return False
-    if re.match(r"(?:I|my|who)\b", head) and not re.search(rf"\b(?:{lexicon.KIN})\b", head):
+    if re.match(r"(?:I|who|(?i:my|our))\b", head) and not re.search(_SOMEBODY, head):
         return head == "I"
     words = head.split()
     if re.fullmatch(
@@ -55,7 +56,7 @@ def is_person(text: str, base: str = "", context: str = "") -> bool:
             word[:1].isupper() or word in {"de", "da", "dos", "di", "du", "van", "von", "der", "al", "el", "bin"}
             for word in words
         )
-    ) or (len(words) == 1 and head[:1].isupper() and base in lexicon.DOES)
+    ) or (len(words) == 1 and head[:1].isupper() and (base in lexicon.DOES or head in lexicon.GIVEN))
 
 
 def which(answer: str) -> str:

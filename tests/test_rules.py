@@ -422,5 +422,52 @@ def test_a_time_that_hangs_on_the_day_of_speaking_is_neither_asked_for_nor_asked
     ("Karl wrote the opera in two weeks.", "the opera", "What did Karl write in two weeks?"),
     ("I worked in Rome from 2001 to 2004.", "2001 to 2004", "When did I work in Rome?"),
 ])  # fmt: skip
-def test_a_time_that_means_the_same_later_is_asked_for_with_its_preposition(text: str, answer: str, question: str) -> None:
+def test_a_time_that_means_the_same_later_is_asked_for_with_its_preposition(
+    text: str, answer: str, question: str
+) -> None:
     assert questions(text).get(question) == answer, answers(text)
+
+
+@pytest.mark.parametrize(("text", "answer", "question"), [
+    ("Where do you work? Bosch.", "Bosch", "Where do I work?"),
+    ("What are you allergic to? Eggs.", "Eggs", "What am I allergic to?"),
+    ("Who is your doctor? Dr. Meier.", "Dr. Meier", "Who is my doctor?"),
+    ("Do you have a car? No.", "No", "Do I have a car?"),
+    ("Is your cousin married? Yes.", "Yes", "Is my cousin married?"),
+    ("What did Karl Benz name his first car? Patent-Motorwagen.", "Patent-Motorwagen", "What did Karl Benz name his first car?"),
+])  # fmt: skip
+def test_a_question_to_the_user_is_asked_in_the_user_s_voice(text: str, answer: str, question: str) -> None:
+    assert questions(text).get(question) == answer, answers(text)
+
+
+@pytest.mark.parametrize("text", [
+    "How old is she? 9.", "What time is it? Six.", "What do you recommend? Risotto.", "Can you help? Yes.", "Is it far? No.",
+    "How do you cook rice? Slowly.", "Who taught you? Karl.", "What is your opinion? Great.", "Are you sure? Yes.",
+])  # fmt: skip
+def test_a_question_about_nobody_known_or_to_the_assistant_is_not_asked(text: str) -> None:
+    assert not {question for question in questions(text) if "?" in question and "missing" not in question}, answers(
+        text
+    )
+
+
+@pytest.mark.parametrize(("text", "answer", "question"), [
+    ("The config file is .toolrc.", ".toolrc", "What is the config file?"),
+    ("The build command is ./make.sh --fast.", "./make.sh --fast", "What is the build command?"),
+    ("The dropout rate is .3 for this run.", ".3", "What is the dropout rate for this run?"),
+    ("Nina will open the meeting.", "Nina", "Who will open the meeting?"),
+    ("Karl is 5 years younger than me.", "Karl", "Who is 5 years younger than me?"),
+    ("My SIM is 8943 0112.", "8943 0112", "What is my SIM?"),
+    ("Our API runs on Fastify.", "Our API", "What runs on Fastify?"),
+    ("I lent Nina 20 dollars.", "20 dollars", "What did I lend Nina?"),
+    ("My aunt gave me a watch.", "a watch", "What did my aunt give me?"),
+    ("I sent my cousin a parcel in 2019.", "a parcel", "What did I send my cousin?"),
+    ("I quit football in 2015.", "2015", "When did I quit football?"),
+    ("Nina put the ring in the box.", "the ring", "What did Nina put in the box?"),
+    ("I put sugar in my tea.", "sugar", "What do I put in my tea?"),
+])  # fmt: skip
+def test_small_things(text: str, answer: str, question: str) -> None:
+    assert questions(text).get(question) == answer, answers(text)
+
+
+def test_a_path_in_a_question_keeps_its_dot() -> None:
+    assert "What does the file ./make.sh need?" in questions("The file ./make.sh needs Ruby.")

@@ -49,8 +49,12 @@ def kind_of(prep: str, text: str, passive: bool) -> str:
         return "age"
     if re.match(r"\w+ing\b|[a-z]+ of\b|(?:part|order|fact|addition|general|particular)\b", text):
         return "set"
+    made = prep == "in" and re.match(r"an? .*\b[A-Z]\w*$", text)  # "in a red Volvo"
     proper = (
-        re.search(r"\b[A-Z]\w*(?!['\w])", text) and not re.search(r"'s\b|\"", text) and not lexicon.WORK.search(text)
+        not made
+        and re.search(r"\b[A-Z]\w*(?!['\w])", text)
+        and not re.search(r"'s\b|\"", text)
+        and not lexicon.WORK.search(text)
     )
     if (
         prep in lexicon.PLACE_PREPOSITIONS

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from slowwave.consolidation import lexicon
 from slowwave.consolidation.morphology import bare, is_adverb
 
-__all__ = ["fits", "is_denied", "is_manner", "is_relative", "is_state"]
+__all__ = ["fits", "is_asked_for", "is_denied", "is_manner", "is_relative", "is_state"]
 
 _NUMBER = re.compile(r"[+(]?\d[\d ()./-]*(?: ?(?:ext\.?|extension|x) ?\d+)?")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
@@ -23,6 +23,7 @@ _OWNED = re.compile(r"'s? [a-z]")
 _COUNTED = re.compile(rf"\b{lexicon.UNIT}\b", re.I)
 _GRAMMAR = lexicon.PREPOSITIONS | lexicon.DETERMINERS | lexicon.ADVERBS | lexicon.words("to of too so very and or")
 _DENIED = re.compile(r"(?:not|no longer|never|almost|nearly|hardly|neither|no(?! ?\.? ?\d))\b", re.I)
+_RELATED = re.compile(rf"(?:my|our|his|her|their|an?) (?:[\w-]+ )?(?:{lexicon.KIN})$")
 _DIGIT = re.compile(r"\d")
 
 
@@ -32,6 +33,13 @@ def fits(kind: str, span: str, before: str) -> bool:
         return _is_when(span, before.rstrip().endswith((" at", " around")))
     check = _CHECKS.get(kind)
     return not is_denied(span) and (check is None or check(span.strip(" ,")))
+
+
+def is_asked_for(kind: str, span: str) -> bool:
+    """Whether a span of its kind may be an answer: no time that hangs on the day it was said, no person where a shop is asked."""
+    if kind == "shop":
+        return span not in lexicon.GIVEN and _RELATED.match(span) is None
+    return kind not in {"T", "T2"} or not is_relative(span)
 
 
 def is_denied(span: str) -> bool:

@@ -60,7 +60,8 @@ ship sign skate ski smoke solve sound sponsor star start state stay stop store s
 substitute suffer suggest supply support suppose surround survive switch talk target taste teach test
 thank tie touch track trade train translate travel treat trigger try turn unite update upgrade use vary
 visit volunteer vote wait walk want warn wash waste watch water weigh wish wonder work worry wrestle
-yell believe assume suspect doubt guess insist imagine intend miss"""
+yell believe assume suspect doubt guess insist imagine intend miss
+expire"""
 
 _ROWS = [tuple(row.split()) for row in _IRREGULAR.split(";")]
 PAST = {past: base for base, past, _ in _ROWS}
@@ -84,7 +85,7 @@ AUX = (BE - {"be", "been", "being"}) | (HAVE - {"having"}) | DO | MODAL
 ASIDES = words("including such a an the he she it they i we so who")
 DETERMINERS = words("a an the my your his her its our their this these those some any no every each")
 ADVERBS = words("not never also once often just always still even ever soon now then partly first later already almost "
-    "rarely sometimes instead too yet back")
+    "rarely sometimes instead too yet back rather")
 FADING = words("just also recently really actually already finally currently still now then even too absolutely")
 NOT_ADVERBS = words("family july italy fly supply reply only early daily lovely friendly elderly monopoly bully "
     "butterfly dragonfly firefly jelly belly rally ally assembly anomaly holly")
@@ -129,7 +130,8 @@ _MONTH = (
 TIME = re.compile(
     rf"(?:\b(?:1[0-9]|20)\d\ds?\b|\b\d{{1,2}}(?::\d\d)? ?[ap]\.?m\b|\b\d{{1,2}}:\d\d\b|\b{_DAY}\b|\b{_MONTH}\b|"
     rf"\b(?:last|next|this|every|mid|early|late)[ -](?:{UNIT}|night|morning|evening|afternoon)\b|\b{UNIT} ago\b|"
-    r"^(?:yesterday|today|tonight|tomorrow|noon|midnight|dawn|lunch|dinner|night|the (?:morning|evening|afternoon))\b|"
+    r"^(?:yesterday|today|tonight|tomorrow|noon|midnight|dawn|lunch|dinner|night|the (?:morning|evening|afternoon|weekend))\b|"
+    r"^the \d\d?(?:st|nd|rd|th)$|"
     r"\b\d\d?(?:st|nd|rd|th) century\b|\b\d{4}-\d\d-\d\d\b|"
     r"\bthe (?:same|following|previous) (?:day|week|month|year)\b)",
     re.I,
@@ -203,6 +205,7 @@ CONTRACTIONS = (
     (r"\b(I|you|he|she|it|we|they)['’]ll\b", r"\1 will"),
     (r"\b(he|she|it|that|there)['’]s\b", r"\1 is"),
     (r"(\w)['’]s (?=(?:a|an|the|not|been|called|named|allergic) )", r"\1 is "),
+    (r"\b(I|you|he|she|it|we|they)['’]d (?=(?:rather|like|love|prefer|be|have|want|never|also)\b)", r"\1 would "),
     (r"\bwon['’]t\b", "will not"),
     (r"\bcan['’]t\b|\bcannot\b", "can not"),
     (r"n['’]t\b", " not"),

@@ -8,7 +8,7 @@ from functools import cache
 
 from slowwave.consolidation import lexicon, templates
 from slowwave.consolidation.cuts import condition_of, first_clause
-from slowwave.consolidation.kinds import fits, is_denied, is_relative
+from slowwave.consolidation.kinds import fits, is_asked_for, is_denied
 from slowwave.consolidation.spans import is_person
 from slowwave.consolidation.subjects import is_askable
 from slowwave.consolidation.voices import Slot, Voice, fill_all, lower
@@ -74,7 +74,7 @@ def relation_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
             return [
                 slot
                 for rank, (group, rows) in enumerate(slots.items())
-                if not (group in {"T", "T2"} and is_relative(found[group] or ""))
+                if is_asked_for(group, found[group] or "")
                 for slot in _relation_slot(found, group, rows, voices, 9 - rank)
             ]
     found = _ATTRIBUTE.fullmatch(sentence)

@@ -36,8 +36,8 @@ def is_person(text: str, base: str = "", context: str = "") -> bool:
         return False
     if any(lexicon.THING.fullmatch(word) for word in telling):
         return False
-    if re.match(r"(?:I|who|(?i:my|our))\b", head) and not re.search(_SOMEBODY, head):
-        return head == "I"
+    if re.match(r"(?:I|who|(?i:my|our))\b", head):
+        return head == "I" or re.search(_SOMEBODY, head) is not None
     words = head.split()
     if re.fullmatch(
         r"(?!(?:the|a|an|my|his|her|their|our|its) )(?:[a-z][\w-]+ ){1,5}(?:[A-Z][\w.'-]+ ){1,3}[A-Z][\w'-]+", nouns
@@ -106,7 +106,8 @@ def worth(chunk: Chunk, clause: Clause, subject: str) -> float:
         )
     ):
         return 0
-    if chunk.kind == "object" and is_manner(chunk.text):
+    compared = " than " in chunk.text and not re.search(r"\b(?:\w+er|more|less|worse)\b.* than ", chunk.text)
+    if chunk.kind == "object" and (compared or is_manner(chunk.text)):
         return 0
     if chunk.kind == "agent" and lexicon.DURATION.match(chunk.text):
         return 0
@@ -123,7 +124,7 @@ def worth(chunk: Chunk, clause: Clause, subject: str) -> float:
         return 0
     if chunk.prep in {"in", "within"} and lexicon.DURATION.match(chunk.text) and not clause.past:
         return 0
-    if chunk.kind == "purpose" and (clause.base in lexicon.ORDERING or chunk is clause.chunks[0]):
+    if chunk.kind == "purpose" and (clause.base in lexicon.ORDERING | {"prefer"} or chunk is clause.chunks[0]):
         return 0
     if clause.base == "say" and chunk is not clause.chunks[0]:
         return 0

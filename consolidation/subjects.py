@@ -46,7 +46,7 @@ def is_askable(subject: str) -> bool:
     >>> is_askable("my sister"), is_askable("my sister would like to"), is_askable("Perhaps Anna"), is_askable("She")
     (True, False, False, False)
     """
-    if not means_somebody(subject):
+    if not means_somebody(subject) or re.match(r"(?:I|we) (?!and\b)", subject, re.I):
         return False
     plain = re.split(_RELATIVE, f" {subject} ")[0].split()
     return not any(

@@ -259,7 +259,7 @@ def questions(text: str) -> dict[str, str]:
     ("What is my email address?", ["My email is slow.", "My e-mail is with Proton."]),
     ("What is my address?", ["My address is difficult to pronounce.", "My address is secret."]),
     ("What is my husband called?", ["My husband is Danish.", "My husband is Eve's manager.", "My husband is Portuguese."]),
-    ("Who is my boss?", ["My boss is Welsh.", "My boss is Nina's cousin."]),
+    ("By what name does my boss go?", ["My boss is Welsh.", "My boss is Nina's cousin."]),
     ("What is the code for the gate?", [
         "The gate code is changed weekly.", "The gate code is under the mat.", "The gate code is too simple.",
         "The gate code is hard to guess.", "The gate code is out of date.", "The gate code is expired."]),
@@ -464,6 +464,12 @@ def test_a_question_about_nobody_known_or_to_the_assistant_is_not_asked(text: st
     ("I quit football in 2015.", "2015", "When did I quit football?"),
     ("Nina put the ring in the box.", "the ring", "What did Nina put in the box?"),
     ("I put sugar in my tea.", "sugar", "What do I put in my tea?"),
+    ("I need a new desk.", "a new desk", "What do I need?"),
+    ("My lease expires in 2030.", "2030", "When does my lease expire?"),
+    ("I bought a lamp from Nina.", "a lamp", "What did I buy?"),
+    ("My fees are paid on the 3rd.", "the 3rd", "When are my fees paid?"),
+    ("My coach might move to Rome.", "My coach", "Who might move to Rome?"),
+    ("I go to work in a green Skoda.", "a green Skoda", "What do I go to work in?"),
 ])  # fmt: skip
 def test_small_things(text: str, answer: str, question: str) -> None:
     assert questions(text).get(question) == answer, answers(text)
@@ -471,3 +477,13 @@ def test_small_things(text: str, answer: str, question: str) -> None:
 
 def test_a_path_in_a_question_keeps_its_dot() -> None:
     assert "What does the file ./make.sh need?" in questions("The file ./make.sh needs Ruby.")
+
+
+@pytest.mark.parametrize(("text", "never"), [
+    ("I think Nina works at Bosch.", "Where does I think Nina work?"),
+    ("I bought a lamp from my uncle.", "Which shop did I get a lamp from?"),
+    ("I prefer not to sing.", "Why do I prefer not?"),
+    ("I'd rather have soup than salad.", "What would I rather have?"),
+])  # fmt: skip
+def test_what_is_never_asked(text: str, never: str) -> None:
+    assert never not in questions(text), answers(text)

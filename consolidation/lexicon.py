@@ -164,7 +164,7 @@ ANCHOR = re.compile(
 """What ties such a phrase to the calendar or the clock."""
 RELATIVE = re.compile(
     rf"\b(?:this|next|last|coming|past|previous|upcoming) (?:(?:few|couple of|{_COUNT}|\d+) )?(?:{UNIT}|{_DAY}|{_MONTH}|"
-    rf"night|morning|afternoon|evening)\b|\b{UNIT} (?:ago|from now)\b|"
+    rf"night|morning|afternoon|evening)\b(?! of\b)|\b{UNIT} (?:ago|from now)\b|"
     r"\b(?:today|tonight|tomorrow|yesterday|soon|nowadays)\b"
     r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b",
     re.I,
@@ -286,7 +286,7 @@ GIVEN = words(
     "Tony Ursula Vera Victor Vera Walter Wendy Will William Yusuf Zoe"
 )
 """First names that are hardly anything else."""
-GIVING = words("give lend send show tell teach offer pay owe buy bring hand pass sell write promise read get make cook")
+GIVING = words("give lend send show tell teach offer pay owe buy bring hand pass sell write promise read")
 """What is done to somebody and something: "I lent Tom 50 euros"."""
 PERSON = re.compile(
     rf"\b(?:king|queen|president|prince|princess|emperor|pope|bishop|mayor|actor|actress|composer|writer|author|singer|"

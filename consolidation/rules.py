@@ -24,7 +24,9 @@ __all__ = ["PHRASINGS", "RuleWriter", "question_key", "supported"]
 
 PHRASINGS = 6
 """The least number of wordings a slot must have to be asked at all."""
-_PRONOUN = re.compile(r"(?:he|she|they|his|her|their|its|it(?! (?:is|was|takes|took) .*\b(?:that|whether|who|to)\b))\b", re.I)
+_PRONOUN = re.compile(
+    r"(?:he|she|they|his|her|their|its|it(?! (?:is|was|takes|took) .*\b(?:that|whether|who|to)\b))\b", re.I
+)
 """Nobody knows later whom a statement that begins so is about."""
 _PER_SENTENCE, _PER_FACT = 3, 4
 _FIRST, _THIRD = 6, 3

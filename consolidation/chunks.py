@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from slowwave.consolidation import lexicon
 from slowwave.consolidation.morphology import bare, base_form, is_adverb, is_time
 
-__all__ = ["Chunk", "chunks_of", "kind_of"]
+__all__ = ["Chunk", "chunks_of", "kind_of", "second_verb"]
+
+
+_BOUNDS = {"since", "until", "by", "before", "after"}
+"""Without these a time says something else: "until May" is not "in May"."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,10 @@ class Chunk:
 
 
 def kind_of(prep: str, text: str, passive: bool) -> str:
-    """What a chunk tells: object, time, place, price, duration, age, agent, prepositional, or a set phrase."""
+    """What a chunk tells: object, time, place, price, duration, age, agent, prepositional, a set phrase or a bound.
+
+    A bound is a time with "since" or the like.
+    """
     money = re.match(r"(?:about |around |only |just |over )?(?:[$€£]|\d[\d.,]* (?:euros?|dollars?|pounds?)\b)", text)
     if not prep:
         return "time" if lexicon.BARE_TIME.fullmatch(text) else "object"
@@ -33,15 +40,21 @@ def kind_of(prep: str, text: str, passive: bool) -> str:
     if prep in {"for", "within"} and lexicon.DURATION.match(text):
         return "duration"
     if prep in {"in", "on", "at", "since", "until", "during", "by", "from", "before", "after"} and is_time(text):
-        return "time"
+        return (
+            "bound" if prep in _BOUNDS or (prep == "from" and not re.search(r"\b(?:to|until|till)\b", text)) else "time"
+        )
     if prep == "by" and passive:
         return "agent"
     if prep == "at" and text.lower().startswith("the age of "):
         return "age"
     if re.match(r"\w+ing\b|[a-z]+ of\b|(?:part|order|fact|addition|general|particular)\b", text):
         return "set"
+    made = prep == "in" and re.match(r"an? .*\b[A-Z]\w*$", text)  # "in a red Volvo"
     proper = (
-        re.search(r"\b[A-Z]\w*(?!['\w])", text) and not re.search(r"'s\b|\"", text) and not lexicon.WORK.search(text)
+        not made
+        and re.search(r"\b[A-Z]\w*(?!['\w])", text)
+        and not re.search(r"'s\b|\"", text)
+        and not lexicon.WORK.search(text)
     )
     if (
         prep in lexicon.PLACE_PREPOSITIONS
@@ -64,14 +77,14 @@ def chunks_of(tokens: list[str], passive: bool) -> tuple[Chunk, ...]:
             carried = "" if words else prep
         while words and bare(words[-1]) in lexicon.TRAILING:
             words.pop()
-        text = " ".join(words).strip(" ,;:.!?")
+        text = " ".join(words).strip(" ,;:!?").rstrip(" ,;:.!?")
         if text and prep == "to-verb":
             chunks.append(Chunk("purpose", "", text))
         elif text and prep in {"because", "due to"}:
             chunks.append(Chunk("because", prep, text))
         elif text:
             kind = kind_of(prep, text, passive)
-            if prep == "to" and chunks and chunks[-1].prep == "from" and chunks[-1].kind == "time":
+            if prep == "to" and chunks and chunks[-1].prep == "from" and chunks[-1].kind == "bound":
                 chunks[-1] = Chunk("time", "from", f"{chunks[-1].text} to {text}")
                 continue
             chunks.append(Chunk("set" if kind == "object" and chunks else kind, prep, text))
@@ -136,7 +149,15 @@ def _ends(tokens: list[str], i: int, piece: tuple[str, list[str]]) -> bool:
         )
     if words and token.islower() and prep != "to-verb" and _reduces(tokens, i):
         return True
+    if word == "and" and prep and is_time(" ".join(words)) and after and not _is_timed(tokens[i + 1 : i + 3]):
+        return True
     return i > 0 and _breaks(tokens, i, rest, after)
+
+
+def _is_timed(tokens: list[str]) -> bool:
+    """Whether a second time, not something else that happens at another time, goes on here ("in 1990 and 1995")."""
+    said = tokens[:1] if tokens[0].endswith(",") else tokens
+    return all(lexicon.TIME_WORD.fullmatch(bare(token)) or bare(token) in lexicon.PREPOSITIONS for token in said)
 
 
 def _breaks(tokens: list[str], i: int, rest: str, after: str) -> bool:
@@ -144,7 +165,8 @@ def _breaks(tokens: list[str], i: int, rest: str, after: str) -> bool:
     word = bare(tokens[i])
     return (
         lexicon.INTERVAL.match(rest) is not None
-        or (word in {"and", "or"} and _second_verb(tokens, i + 1))
+        or word == "according"
+        or (word in {"and", "or"} and second_verb(tokens, i + 1))
         or word in lexicon.RELATIVES
         or (word in lexicon.SUBORDINATORS and word not in {"because", "since", "until"})
         or (word in {"before", "after", "since", "until"} and after in lexicon.PRONOUNS | {"being"})
@@ -166,7 +188,7 @@ def _reduces(tokens: list[str], i: int) -> bool:
     ) and after in lexicon.PREPOSITIONS
 
 
-def _second_verb(tokens: list[str], i: int) -> bool:
+def second_verb(tokens: list[str], i: int) -> bool:
     """Whether a second verb phrase or clause, not a further noun, follows a conjunction."""
     if i >= len(tokens) or (not tokens[i].islower() and tokens[i] != "I"):
         return False

@@ -13,7 +13,9 @@ from slowwave.consolidation import lexicon
 from slowwave.consolidation.chunks import Chunk, chunks_of, kind_of
 from slowwave.consolidation.morphology import bare, base_form, is_adverb, is_time, participle, third
 
-__all__ = ["Clause", "opens", "parse"]
+__all__ = ["Clause", "opens", "parse", "verb_at"]
+
+_DATED = re.compile(r"\b(?:1[0-9]|20)\d\d\b|\blast\b|\bago\b|\byesterday\b")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Clause:
     def past(self) -> bool:
         """Whether the clause speaks about the past."""
         first = self.auxiliaries[0].lower() if self.auxiliaries else ""
+        if not first and self.verb == self.base and lexicon.PAST.get(self.base) == self.base:  # "quit", "put"
+            one = self.subject[-1:] != "s" and self.subject.lower() not in {"i", "you", "we", "they"}
+            dated = any(chunk.kind == "time" and _DATED.search(chunk.text) for chunk in self.chunks)
+            return dated or (one and " and " not in self.subject)
         return first in {"was", "were", "had", "did"} or (not first and self.verb not in {self.base, third(self.base)})
 
 
@@ -47,7 +53,7 @@ def parse(sentence: str) -> Clause | None:
     tokens, lead = _without_lead(sentence)
     while len(tokens) > 2 and is_adverb(bare(tokens[0])) and bare(tokens[1]) in lexicon.PRONOUNS:
         tokens = tokens[1:]
-    if len(tokens) < 2 or (at := _verb_at(tokens)) is None or (group := _verb_group(tokens, at)) is None:
+    if len(tokens) < 2 or (at := verb_at(tokens)) is None or (group := _verb_group(tokens, at)) is None:
         return None
     base = base_form(bare(group.verb)) if group.verb else "be"
     tail, after = _tail(tokens, group, base)
@@ -77,7 +83,7 @@ def _without_lead(sentence: str) -> tuple[list[str], Chunk | None]:
             return [], None
         opening = " ".join(tokens[1 : cut + 1]).strip(",")
         kind = kind_of(tokens[0].lower(), opening, False)
-        lead = Chunk(kind, tokens[0].lower(), opening) if kind in {"time", "place"} else None
+        lead = Chunk(kind, tokens[0].lower(), opening) if kind in {"time", "bound", "place"} else None
         return tokens[cut + 1 :], lead
     if moment := lexicon.BARE_TIME.match(sentence):
         return tokens[len(moment.group().split()) :], Chunk("time", "", _lowered(moment.group()))
@@ -167,7 +173,7 @@ def _lowered(text: str) -> str:
     return text if lexicon.DAYS.match(text) else text[0].lower() + text[1:]
 
 
-def _verb_at(tokens: list[str]) -> int | None:
+def verb_at(tokens: list[str]) -> int | None:
     """Where the main verb group begins."""
     if bare(tokens[0]) in lexicon.PRONOUNS:
         return 1 if len(tokens) > 1 else None

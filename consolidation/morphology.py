@@ -28,6 +28,8 @@ def base_form(word: str) -> str:
     word = word.lower()
     if word in {"has", "does"}:
         return {"has": "have", "does": "do"}[word]
+    if word.endswith("ed") and word in lexicon.BASES:  # "need"
+        return word
     if word in lexicon.PAST or word in lexicon.PARTICIPLE:
         return lexicon.PAST.get(word) or lexicon.PARTICIPLE[word]
     for ending, put in (

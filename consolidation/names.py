@@ -59,7 +59,7 @@ class _Gap:
 
 def name_slots(statement: str, voices: Sequence[Voice]) -> list[Slot]:
     """Slots for at most two names of a statement, the best described first; none where it is too short or too long."""
-    text = statement.strip(" .!")
+    text = statement.strip().rstrip(" .!")
     if not _LEAST <= len(text.split()) <= _LONGEST:
         return []
     own = {voice.name.lower() for voice in voices}

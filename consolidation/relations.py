@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from slowwave.consolidation import lexicon, templates
+from slowwave.consolidation.cuts import condition_of, first_clause
+from slowwave.consolidation.kinds import fits, is_asked_for, is_denied
 from slowwave.consolidation.spans import is_person
+from slowwave.consolidation.subjects import is_askable
 from slowwave.consolidation.voices import Slot, Voice, fill_all, lower
 
 __all__ = ["relation_slots"]
@@ -17,31 +20,35 @@ _SUBJECT = (
     r"as|although|because|for|what|that|how)\b)(?:[\w-]+ ){0,2}(?-i:[A-Z])[\w.'-]*(?: (?:de|van|of|the|"
     r"(?-i:[A-Z])[\w.'-]*)){0,4})"
 )
+_ABOUT = {"s", "own", "thing"}
+"""The groups that stand in every question."""
 _SOFTLY = r" (?:(?:just|also|really|recently|currently|now|always|usually|still|actually|finally|absolutely|often) )*"
-_TIMED = re.compile(
-    r"\d|day\b|noon|midnight|tomorrow|tonight|week|month|January|February|March|April|May|June|July|August|September|"
-    r"October|November|December"
-)
 _CLOCK = r"[^,;]*?(?:, \d{4})?(?: at \d[\d:.]*(?: ?[ap]\.?m\.?)?)?"
 _MACROS = {
     "s": _SUBJECT,
     "own": r"(?P<own>my|our|[\w .'-]+?(?:'s|s'))",
-    "be": r"(?:am|is|are|was|were)",
+    "be": r"(?:am|is|are)",
     "T": rf"(?P<T>{_CLOCK})",
     "T2": rf"(?P<T2>{_CLOCK})",
-    "Name": r"(?P<Name>(?-i:[A-Z])[^;]*?)",
-    "long": r"(?P<long>(?:(?!,? (?:because|but|and (?:I|my|we|it)|so|when|which|since|though|although|as)\b)[^;:])+)",
+    **{name: rf"(?P<{name}>(?-i:[A-Z])[^;]*?)" for name in ("Name", "Called")},
+    **{
+        name: rf"(?P<{name}>(?:(?!,? (?:because|but|and (?:I|my|we|it)|so|when|which|since|though|although|as)\b)[^;:])+)"
+        for name in ("long", "address", "favourite")
+    },
 }
 _TAIL = (
     r"(?:,? (?:with|since|and (?:I|we|he|she|it|they|my)|because|for|when|where|which|who|but|so|on|at|in|from|after|"
     r"before|during|while|if|although|though|as|every|last|next|this|today|yesterday|if)\b.*|[,;:] (?:I|it|he|she|we|"
-    r"they|my|even|and|especially)\b.*| -+ .*)?"
+    r"they|my|even|and|especially|an?|the)\b.*|(?:,| and) an? .*| back then| -+ .*)?"
 )
+_UNTIL = re.compile(r"\b(?:until|till)\b")
+"""What is over some day is asked only with that day."""
 _ATTRIBUTE = re.compile(
     r"(?P<own>my|our|[\w .&-]+?(?:'s|s')) (?P<k>(?!name is)[a-z][\w-]*(?: (?!is\b|was\b)[\w-]+){0,3}) (?P<be>is|are|"
     r"was|were) (?P<x>[^,;]+?)" + _TAIL
 )
 _PARTICIPIAL = re.compile(r"(?:\w+ly )?(?:\w+ed|\w+ing|not|so|very|too|written|made|built|held|known|that|to) |[a-z]+$")
+_SOMEBODY = re.compile(rf"\b(?:{lexicon.KIN}|{lexicon.PET})$")
 _CLAUSE_LIKE = re.compile(rf"\b(?:{'|'.join(sorted(lexicon.STOPS - {'and', 'or'}))})\b")
 _INVERTED = re.compile(
     r"^[Tt]he (?P<k>[a-z][\w-]*(?: [a-z][\w-]*){0,2}) of (?P<of>[A-Z][\w.'-]*(?: [A-Z][\w.'-]*)*|my [\w ]+?) (?P<be>is|"
@@ -52,24 +59,41 @@ _INVERTED = re.compile(
 def relation_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     """Slots of the first relation row that fits the whole statement; also of "B's A is C" in general."""
     voices = list(voices)
-    sentence = sentence.strip(" .!")
+    if condition_of(sentence) or _UNTIL.search(sentence):
+        return []
+    sentence = first_clause(sentence).strip().rstrip(" .!")
     if turned := _INVERTED.match(sentence):
         sentence = f"{turned['of'].strip()}'s {turned['k']} {turned['be']} {turned['x']}"
     for pattern, slots in _compiled():
         found = pattern.fullmatch(sentence)
-        if found and re.search(r"\b(?:is|was|are|were|has|had|will|can)\b", found.groupdict().get("s") or ""):
-            continue
-        if found and all(_TIMED.search(span or "1") for name, span in found.groupdict().items() if name in {"T", "T2"}):
+        if found and all(
+            is_askable(span) if name in _ABOUT else fits(name, span, sentence[: found.start(name)])
+            for name, span in found.groupdict().items()
+            if span
+        ):
             return [
                 slot
                 for rank, (group, rows) in enumerate(slots.items())
+                if is_asked_for(group, found[group] or "")
                 for slot in _relation_slot(found, group, rows, voices, 9 - rank)
             ]
     found = _ATTRIBUTE.fullmatch(sentence)
-    if found and not _CLAUSE_LIKE.search(found["k"]) and not _PARTICIPIAL.match(found["x"]):
+    if (
+        found
+        and is_askable(found["own"])
+        and not _CLAUSE_LIKE.search(found["k"])
+        and _is_attribute(found["k"], found["x"])
+    ):
         rows = templates.ATTRIBUTE_WHO if is_person(found["x"]) and len(found["x"].split()) > 1 else templates.ATTRIBUTE
         return _relation_slot(found, "x", rows, voices, 7)
     return []
+
+
+def _is_attribute(key: str, value: str) -> bool:
+    """Whether a value tells which one it is, not how or where; who somebody is, only a name tells."""
+    if _PARTICIPIAL.match(value) or is_denied(value) or value.split()[0] in lexicon.PREPOSITIONS:
+        return False
+    return not _SOMEBODY.search(key) or fits("Name", value, "")
 
 
 def _relation_slot(found: re.Match[str], group: str, rows: str, voices: list[Voice], score: float) -> list[Slot]:

@@ -10,10 +10,12 @@ import re
 
 from slowwave.consolidation import lexicon
 from slowwave.consolidation.answered import answered_slots
+from slowwave.consolidation.kinds import is_relative
 from slowwave.consolidation.names import name_slots
 from slowwave.consolidation.relations import relation_slots
 from slowwave.consolidation.slots import clause_slots, cloze
 from slowwave.consolidation.statements import sentences, statements
+from slowwave.consolidation.subjects import named
 from slowwave.consolidation.support import question_key, supported
 from slowwave.consolidation.voices import Slot, Voice, voices_of
 from slowwave.types import Fact, QAPair
@@ -22,6 +24,10 @@ __all__ = ["PHRASINGS", "RuleWriter", "question_key", "supported"]
 
 PHRASINGS = 6
 """The least number of wordings a slot must have to be asked at all."""
+_PRONOUN = re.compile(
+    r"(?:he|she|they|his|her|their|its|it(?! (?:is|was|takes|took) .*\b(?:that|whether|who|to)\b))\b", re.I
+)
+"""Nobody knows later whom a statement that begins so is about."""
 _PER_SENTENCE, _PER_FACT = 3, 4
 _FIRST, _THIRD = 6, 3
 _SAME = 0.75
@@ -49,7 +55,7 @@ class RuleWriter:
         for slot, asking in answered_slots(fact.text):
             if pairs := self._pairs(slot, asking, fact):
                 found.append((-slot.score, len(found), pairs))
-        stated = list(statements(fact.text))
+        stated = list(named(statements(fact.text)))
         for statement in stated:
             voices = voices_of(statement, fact)
             taken: list[str] = []
@@ -66,7 +72,7 @@ class RuleWriter:
                 if pairs := self._pairs(slot, voices, fact):
                     taken.append(key)
                     found.append((-slot.score, len(found), pairs))
-            for slot in [] if relations else name_slots(statement, voices):
+            for slot in [] if relations or _PRONOUN.match(statement) else name_slots(statement, voices):
                 key = question_key(slot.answer)
                 known = {question_key(pair.question) for _, _, row in found for pair in row}
                 pairs = [pair for pair in self._pairs(slot, voices, fact) if question_key(pair.question) not in known]
@@ -78,7 +84,7 @@ class RuleWriter:
                     found.append((-slot.score, len(found), pairs))
         if not found and self._cloze:
             for statement in stated:
-                if statement.split()[0].lower() in lexicon.HOLLOW - {"he", "she", "one"} and len(stated) > 1:
+                if statement.split()[0].lower() in lexicon.HOLLOW and (len(stated) > 1 or _PRONOUN.match(statement)):
                     continue
                 voices = voices_of(statement, fact)
                 alone = len(sentences(fact.text)) == 1
@@ -103,6 +109,7 @@ class RuleWriter:
                     and question_key(row) not in chosen
                     and supported(pair, fact)
                     and not re.search(r"\b(?:I|me) I\b", row)
+                    and not is_relative(row)
                 ):
                     chosen[question_key(row)] = pair
                     taken += 1

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from slowwave.consolidation import lexicon, templates
 from slowwave.consolidation.chunks import Chunk
 from slowwave.consolidation.clauses import Clause, parse
+from slowwave.consolidation.cuts import condition_of, first_clause
+from slowwave.consolidation.kinds import is_relative
 from slowwave.consolidation.morphology import participle, past_form, third
 from slowwave.consolidation.spans import is_person, which, worth
+from slowwave.consolidation.subjects import is_reported, means_somebody
 from slowwave.consolidation.voices import Slot, Voice, agree, fill, fill_all
 
 __all__ = ["clause_slots", "cloze"]
 
 
 _GAPS = {
-    "time": "when", "place": "where", "price": "for how much", "duration": "for how long", "age": "at what age",
+    "time": "when", "bound": "when", "place": "where", "price": "for how much", "duration": "for how long", "age": "at what age",
     "because": "because of what", "purpose": "for what purpose",
 }  # fmt: skip
 """The question word, in place of a chunk and its preposition."""
+_GIVEN_TO = re.compile(
+    rf"(?P<whom>me|him|her|us|them|you|(?:my|our|his|her|the) (?:[\w-]+ )??(?:{lexicon.KIN}|{lexicon.PET}|{lexicon.ROLE}|parents|"
+    r"kids|children)|(?!The\b)[A-Z][\w'-]*(?<!'s))(?: [A-Z][\w-]*)? (?P<what>(?:an?|the|my|our|his|her|some|\d|[$€£]|[a-z]).*)"
+)
+_STAYING = {"time", "bound", "condition"}
+"""What a question keeps however far behind it stands."""
 _DATE = re.compile(r"\b\d{4}$")
 _PRESENT = {
     "am": "is", "is": "is", "are": "is", "was": "was", "were": "was", "have": "has", "has": "has", "do": "does",
@@ -31,16 +41,20 @@ _LINKS = lexicon.PREPOSITIONS | lexicon.DETERMINERS | lexicon.ADVERBS | lexicon.
 def clause_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     """Slots of the main clause: agent, price, time, place, object, complement, subject and prepositional phrases."""
     voices = list(voices)
-    clause = parse(sentence)
+    clause = parse(first_clause(sentence))
     if clause is None:
         return []
+    clause = _parted(clause)
+    if condition := condition_of(sentence, clause.past):
+        clause = replace(clause, chunks=(*clause.chunks, Chunk("condition", "", condition)))
     subject, _, aside = clause.subject.partition(", ")
     if " and " in aside and not re.match(r"(?:who|which|whose|an?|the|\w+ed)\b", aside):
         subject = clause.subject
     if (
         not subject
         or re.search(r"\b(?:what|I [a-z])", subject)
-        or subject.split()[0].lower() in lexicon.HOLLOW
+        or not means_somebody(subject)
+        or is_reported(clause)
         or ":" in subject
         or (subject == "I" and clause.base in lexicon.MUSING)
         or len(subject.split()) > 14
@@ -61,21 +75,35 @@ def clause_slots(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     return slots
 
 
+def _parted(clause: Clause) -> Clause:
+    """A clause of giving with whom it is given to apart from what: "lent Tom 50 euros"."""
+    given = clause.chunks[0] if clause.chunks else None
+    if given is None or given.kind != "object" or clause.base not in lexicon.GIVING or clause.passive:
+        return clause
+    found = _GIVEN_TO.fullmatch(given.text)
+    if found is None:
+        return clause
+    parts = (Chunk("set", "", found["whom"]), Chunk("object", "", found["what"]))
+    return replace(clause, chunks=(*parts, *clause.chunks[1:]))
+
+
 def cloze(sentence: str, voices: Iterable[Voice]) -> list[Slot]:
     """The last telling span of a sentence, blanked out."""
-    text = sentence.strip(" .!")
+    text = sentence.strip().rstrip(" .!")
     spans = [
         found.group()
-        for found in re.finditer(r"[$€£]?\d[\d,.:]*(?: ?[ap]m)?\b|(?:[A-Z][\w'-]+)(?: [A-Z][\w'-]+)*", text)
+        for found in re.finditer(r"[$€£]?\.?\d[\d,.:]*(?: ?[ap]m)?\b|(?:[A-Z][\w'-]+)(?: [A-Z][\w'-]+)*", text)
         if found.start() > 0
     ]
     words = text.split()
     if not spans:
         tail = words[-3:]
+        while len(tail) > 1 and any(word.lower() in lexicon.AUX for word in tail[:-1]):
+            tail = tail[1:]
         while len(tail) > 1 and tail[0].lower().strip(",") in _LINKS:
             tail = tail[1:]
-        spans = [" ".join(tail)] if len(words) > len(tail) else []
-    if not spans or spans[-1].lower() in lexicon.VAGUE or len(words) > 40:
+        spans = [" ".join(tail)] if len(words) > len(tail) + 1 else []
+    if is_relative(text) or not spans or spans[-1].lower() in lexicon.VAGUE or len(words) > 40:
         return []
     before, _, after = text.rpartition(spans[-1])
     wordings = tuple(
@@ -90,13 +118,22 @@ def _join(*parts: str) -> str:
 
 def _chunk_rows(clause: Clause, voice: Voice, subject: str, at: int) -> tuple[str, ...]:
     """The wordings that ask for a chunk; every second one leaves the date out, as somebody would who does not know it."""
-    keep = [k for j, k in enumerate(clause.chunks) if j == at or (k.kind != "because" and (j < 3 or k.kind == "time"))]
+    keep = [
+        k
+        for j, k in enumerate(clause.chunks)
+        if j == at
+        or (k.kind != "because" and (j < 3 or k.kind in _STAYING) and not (clause.past and is_relative(k.text)))
+    ]
     rows = _rows_with(clause, voice, subject, clause.chunks[at], keep)
-    undated = [k for k in keep if k is clause.chunks[at] or not (k.kind == "time" and _DATE.search(k.text))]
+    undated = [k for k in keep if k is clause.chunks[at] or not _is_date(k)]
     if len(undated) == len(keep) or voice.kind == "plain":
         return rows
     bare = _rows_with(clause, voice, subject, clause.chunks[at], undated)
     return tuple(pair[number % 2] for number, pair in enumerate(zip(bare, rows, strict=False)))
+
+
+def _is_date(chunk: Chunk) -> bool:
+    return chunk.kind in {"time", "bound"} and chunk.prep != "until" and _DATE.search(chunk.text) is not None
 
 
 def _rows_with(clause: Clause, voice: Voice, subject: str, chunk: Chunk, keep: Sequence[Chunk]) -> tuple[str, ...]:
@@ -114,7 +151,9 @@ def _rows_with(clause: Clause, voice: Voice, subject: str, chunk: Chunk, keep: S
     for k in keep:
         if k is chunk:
             stranded.append(k.prep if gap is None else "")
-            echo.append(gap or f"{k.prep} {'whom' if person and k.prep else wh}")
+            echo.append(
+                (f"{k.prep} when" if k.kind == "bound" else gap) or f"{k.prep} {'whom' if person and k.prep else wh}"
+            )
         else:
             text = voice.text(str(k), own)
             stranded.append(text)
@@ -126,6 +165,7 @@ def _rows_with(clause: Clause, voice: Voice, subject: str, chunk: Chunk, keep: S
         "I": _join(nominative, finite, *stranded),
         "E": _join(nominative, finite, *echo),
         "P": chunk.prep or "in",
+        "p": chunk.prep or "in",
         "wh": wh,
         "Wh": wh,
         "whom": "whom" if person else "what",
@@ -157,8 +197,12 @@ def _rows_with(clause: Clause, voice: Voice, subject: str, chunk: Chunk, keep: S
 def _subject_slot(clause: Clause, voices: list[Voice], subject: str, sentence: str) -> list[Slot]:
     person = is_person(clause.subject, clause.base, sentence)
     wh = "who" if person else "what"
-    chunks = [k for k in clause.chunks[:3] if k.kind != "because"]
-    if not chunks or subject.lower().startswith(("one of", "some", "any", "many", "not ", "more", "most")):
+    chunks = [k for j, k in enumerate(clause.chunks) if (j < 3 and k.kind != "because") or k.kind == "condition"]
+    if (
+        not chunks
+        or clause.negation
+        or subject.lower().startswith(("one of", "some", "any", "many", "not ", "more", "most"))
+    ):
         return []
     definite = not clause.verb and re.match(r"(?:the|[A-Z][\w ]*'s) ", chunks[0].text)
     if not clause.verb and not definite and len(chunks[0].text.split()) < 4:

@@ -7,15 +7,19 @@ import re
 from slowwave.consolidation import lexicon
 from slowwave.consolidation.chunks import Chunk
 from slowwave.consolidation.clauses import Clause
+from slowwave.consolidation.kinds import is_denied, is_manner, is_relative, is_state
 
 __all__ = ["is_person", "which", "worth"]
 
 
+_SOMEBODY = rf"\b(?:{lexicon.KIN}|{lexicon.ROLE}|parents?|kids?|children|teammate|classmate|coworker)s?(?: [A-Z]|$)"
 _AFTER_NOUNS = re.compile(rf" (?:of|{'|'.join(sorted(lexicon.PREPOSITIONS))}|that|who) ")
 _SCORES = {
-    "agent": 9.0, "price": 8.0, "age": 8.0, "time": 7.0, "place": 7.0, "object": 6.5, "duration": 6.0,
+    "agent": 9.0, "price": 8.0, "age": 8.0, "time": 7.0, "bound": 7.0, "place": 7.0, "object": 6.5, "duration": 6.0,
     "prepositional": 4.5, "because": 3.0, "purpose": 2.5,
 }  # fmt: skip
+_MEASURED = re.compile(r"\d.* (?:long|late|away|short|early)$")
+"""How long or how late something is: no name for it."""
 _LOOSE = lexicon.words("like despite without within than per before after under over by")
 """Prepositions whose phrase is an aside rather than an answer."""
 
@@ -32,8 +36,8 @@ def is_person(text: str, base: str = "", context: str = "") -> bool:
         return False
     if any(lexicon.THING.fullmatch(word) for word in telling):
         return False
-    if re.match(r"(?:I|my|who)\b", head) and not re.search(rf"\b(?:{lexicon.KIN})\b", head):
-        return head == "I"
+    if re.match(r"(?:I|who|(?i:my|our))\b", head):
+        return head == "I" or re.search(_SOMEBODY, head) is not None
     words = head.split()
     if re.fullmatch(
         r"(?!(?:the|a|an|my|his|her|their|our|its) )(?:[a-z][\w-]+ ){1,5}(?:[A-Z][\w.'-]+ ){1,3}[A-Z][\w'-]+", nouns
@@ -52,7 +56,7 @@ def is_person(text: str, base: str = "", context: str = "") -> bool:
             word[:1].isupper() or word in {"de", "da", "dos", "di", "du", "van", "von", "der", "al", "el", "bin"}
             for word in words
         )
-    ) or (len(words) == 1 and head[:1].isupper() and base in lexicon.DOES)
+    ) or (len(words) == 1 and head[:1].isupper() and (base in lexicon.DOES or head in lexicon.GIVEN))
 
 
 def which(answer: str) -> str:
@@ -75,11 +79,11 @@ def worth(chunk: Chunk, clause: Clause, subject: str) -> float:
         for word in words
         if word.lower().strip(",") not in lexicon.VAGUE and word.lower() not in lexicon.DETERMINERS
     ]
-    limit = 8 if chunk.kind in {"time", "place", "prepositional", "agent"} else 12
+    limit = 8 if chunk.kind in {"time", "bound", "place", "prepositional", "agent"} else 12
     if (
         not content
         or len(words) > limit
-        or chunk.kind == "set"
+        or chunk.kind in {"set", "condition"}
         or re.fullmatch(r"\w+ times", chunk.text)
         or words[-1].lower() in lexicon.STOPS | lexicon.DETERMINERS | {"of"}
     ):
@@ -90,6 +94,23 @@ def worth(chunk: Chunk, clause: Clause, subject: str) -> float:
         chunk.text,
     ):
         return 0
+    if (
+        copula
+        and chunk.kind == "object"
+        and (
+            clause.negation
+            or is_denied(f"{clause.adverbs} {chunk.text}".strip())
+            or (chunk.text.islower() and is_state(chunk.text))
+            or _MEASURED.search(chunk.text)
+            or (lexicon.DEMONYM.fullmatch(chunk.text) and is_person(subject))
+        )
+    ):
+        return 0
+    compared = " than " in chunk.text and not re.search(r"\b(?:\w+er|more|less|worse)\b.* than ", chunk.text)
+    if chunk.kind == "object" and (compared or is_manner(chunk.text)):
+        return 0
+    if chunk.kind == "agent" and lexicon.DURATION.match(chunk.text):
+        return 0
     if copula and subject == "I" and not re.match(r"(?:an?|the)\b|[A-Z]", chunk.text):
         return 0
     if (
@@ -99,9 +120,11 @@ def worth(chunk: Chunk, clause: Clause, subject: str) -> float:
         and not re.match(r"(?:an?|the|my|our|[A-Z\d\"$]|\w+s\b)", chunk.text)
     ):
         return 0
-    if chunk.kind == "time" and chunk.prep == "before":
+    if chunk.kind in {"time", "bound"} and (chunk.prep == "before" or is_relative(chunk.text)):
         return 0
-    if chunk.kind == "purpose" and (clause.base in lexicon.ORDERING or chunk is clause.chunks[0]):
+    if chunk.prep in {"in", "within"} and lexicon.DURATION.match(chunk.text) and not clause.past:
+        return 0
+    if chunk.kind == "purpose" and (clause.base in lexicon.ORDERING | {"prefer"} or chunk is clause.chunks[0]):
         return 0
     if clause.base == "say" and chunk is not clause.chunks[0]:
         return 0

@@ -2,7 +2,8 @@
 
 A relation row is (pattern, {answer group: wordings}). In a pattern ``<s>`` is a subject, ``<own>`` an owner ("my",
 "Ada's"), ``<T>`` a time, ``<Name>`` a capitalised span, ``<long>`` a span with its prepositional phrases, any other
-``<word>`` a span that becomes the group ``word``. In a wording ``{s}`` is the subject or owner, ``{s's}`` and ``{o}``
+``<word>`` a span that becomes the group ``word``; some of these words are kinds of answers (`slowwave.consolidation.kinds`), and
+a row fits only if its spans are of their kinds. In a wording ``{s}`` is the subject or owner, ``{s's}`` and ``{o}``
 its possessive and objective, ``[live]`` a present verb that agrees with it, ``{group}`` another span of the statement.
 Wordings are separated by bars; the first is the plainest.
 
@@ -12,7 +13,7 @@ its exam.
 
 from __future__ import annotations
 
-from slowwave.consolidation.lexicon import JOB, KIN, PET, ROLE
+from slowwave.consolidation.lexicon import GOING, JOB, KIN, PET, ROLE
 
 __all__ = ["ANSWERED", "ATTRIBUTE", "ATTRIBUTE_WHO", "CLOZE", "FAMILIES", "NAMED", "RELATIONS"]
 
@@ -79,12 +80,12 @@ _SECRET = (
     "Can you give me the {k} {f} {thing}?"
 )
 _KEPT = (
-    "Where is {x}? | Where can {x} be found? | In what place is {x}? | Tell me where {x} is. | "
-    "Do you know where {x} is? | Where should one look for {x}? | {x} is where?"
+    "Where is {thing}? | Where can {thing} be found? | In what place is {thing}? | Tell me where {thing} is. | "
+    "Do you know where {thing} is? | Where should one look for {thing}? | {thing} is where?"
 )
 _COST = (
-    "How much does {x} cost? | What is the price of {x}? | What does {x} cost? | Tell me the price of {x}. | "
-    "Do you know how much {x} costs? | How expensive is {x}? | {x} costs how much?"
+    "How much does {thing} cost? | What is the price of {thing}? | What does {thing} cost? | Tell me the price of {thing}. | "
+    "Do you know how much {thing} costs? | How expensive is {thing}? | {thing} costs how much?"
 )
 _FROM = (
     "Where [is] {s} from? | Where [does] {s} come from? | Which place [does] {s} come from? | "
@@ -102,31 +103,31 @@ _WITH = (
 )
 
 RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
-    (r"<own> (?:(?:mobile|cell|home|work|office) )?(?:phone|telephone|mobile|cell)(?: number)? is <x>", {"x":
+    (r"<own> (?:(?:mobile|cell|home|work|office) )?(?:phone|telephone|mobile|cell)(?: number)? is <number>", {"number":
         "What is {s's} phone number? | What is the phone number of {s}? | {s's} phone number? | "
         "Tell me {s's} phone number. | Do you know {s's} phone number? | Which phone number [does] {s} have? | "
         "What number is listed for {s's} phone? | Can you give me {s's} telephone number?"}),
-    (r"<own> e-?mail(?: address)? is <x>", {"x":
+    (r"<own> e-?mail(?: address)? is <email>", {"email":
         "What is {s's} email address? | What is {s's} email? | Which email address [does] {s} use? | "
         "Tell me {s's} email address. | Where can one write an email to {o}? | Do you know {s's} email? | "
         "{s's} email address?"}),
-    (r"<own> (?:home |postal |street )?address is <long>", {"long":
+    (r"<own> (?:home |postal |street )?address is <address>", {"address":
         "What is {s's} address? | At what address [does] {s} live? | Tell me {s's} address. | "
         "Which address [does] {s} have? | Do you know {s's} address? | {s's} address? | "
         "Where should a letter to {o} be sent?"}),
     (r"(?:the|my|our) (?P<thing>[\w' -]+?) (?P<k>password|passcode|passphrase|pin|pin code|code|"
-        r"combination) is <x>", {"x":
+        r"combination) is <secret>", {"secret":
         _SECRET.replace("{f} {thing}", "for the {thing}").replace("does {thing}", "does the {thing}")
         .replace("{thing}:", "The {thing}:")}),
     (r"the (?P<k>(?:\w+ )?(?:password|passcode|passphrase|pin|code|combination)) (?P<f>of|for|"
-        r"to) <thing> is <x>", {"x": _SECRET}),
+        r"to) <thing> is <secret>", {"secret": _SECRET}),
     (r"<s> <be> (?:\w+ly )?allergic to <x>", {"x":
         "What [is] {s} allergic to? | Which allergy [does] {s} have? | What must {s} avoid because of an allergy? | "
         "What triggers {s's} allergy? | Tell me what {s} [is] allergic to. | "
         "What could give {o} an allergic reaction? | To what [is] {s} allergic? | "
         "Do you know what {s} [is] allergic to?"}),
-    (r"<s> (?:lives?|resides?|<be> (?:based|living)) (?:in|at|on) <x>", {"x": _PLACE}),
-    (r"<s> (?:have |has )?(?:moved|relocated) (?:from <from> )?to <x>", {"x":
+    (r"<s> (?:lives?|resides?|<be> (?:based|living)) (?:in|at|on) <home>", {"home": _PLACE}),
+    (r"<s> (?:have |has )?(?:moved|relocated) (?:from <from> )?to <home>", {"home":
         "Where did {s} move to? | Where did {s} move? | To which place did {s} move? | Tell me where {s} moved to. | "
         "What is {s's} new home after the move? | Do you know where {s} moved? | {s} moved to where? | "
         "Which place did {s} relocate to?",
@@ -134,9 +135,10 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
         "Tell me where {s} moved from. | Which place did {s} leave? | Do you know where {s} moved from? | "
         "{s} moved from where?"}),
     (r"<s> (?:<be> (?:originally )?from|comes? from|grew up in) <x>", {"x": _FROM}),
-    (r"<s> works? as (?:an? |the )?(?P<job>.+?)(?: (?:at|for) <x>)?", {"job": _OCCUPATION, "x": _WORKPLACE}),
-    (r"<s> works? (?:at|for) <x>(?: as (?:an? |the )?(?P<job>[\w -]+?))?", {"x": _WORKPLACE, "job": _OCCUPATION}),
-    (rf"<s> (?:am|is) an? (?P<job>{JOB})(?: (?:at|for) <x>)?", {"job": _OCCUPATION, "x": _WORKPLACE}),
+    (r"<s> works? as (?:an? |the )?(?P<job>.+?)(?: (?:at|for) <employer>)?", {"job": _OCCUPATION, "employer": _WORKPLACE}),
+    (r"<s> works? (?:at|for) <employer>(?: as (?:an? |the )?(?P<job>[\w -]+?))?",
+        {"employer": _WORKPLACE, "job": _OCCUPATION}),
+    (rf"<s> (?:am|is) an? (?P<job>{JOB})(?: (?:at|for) <employer>)?", {"job": _OCCUPATION, "employer": _WORKPLACE}),
     (r"<s> (?:was|were) born (?:in|on|at) <T>(?: in <x>)?", {"T":
         "When [was] {s} born? | What is {s's} date of birth? | Tell me when {s} [was] born. | "
         "At what time [was] {s} born? | Do you know when {s} [was] born? | When did {s} come into the world? | "
@@ -149,30 +151,32 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
         "{s} [was] born where?",
         "T": "When [was] {s} born? | What is {s's} date of birth? | Tell me when {s} [was] born. | "
         "Do you know when {s} [was] born? | When did {s} come into the world? | {s} [was] born when?"}),
-    (r"<own> (?:birthday|date of birth|birth date) is (?:on )?(?:the )?<x>", {"x":
+    (r"<own> (?:birthday|date of birth|birth date) is (?:on )?(?:the )?<T>", {"T":
         "When is {s's} birthday? | What is {s's} birthday? | On what day is {s's} birthday? | "
         "Tell me when {s's} birthday is. | Do you know {s's} birthday? | Which day is {s's} birthday? | "
         "When [does] {s} celebrate a birthday? | {s's} birthday?"}),
-    (rf"<own> (?P<k>{KIN}|{PET})(?:'s name)? is (?:called |named )?<Name>", {"Name": _CALLED}),
+    (rf"<own> (?P<k>{KIN}|{PET})(?:'s name is| is (?:called|named)) <Called>", {"Called": _CALLED}),
+    (rf"<own> (?P<k>{KIN}|{PET}) is <Name>", {"Name": _CALLED}),
     (rf"<s> (?:have|has|own|owns|got|adopted) (?:an?|one) (?P<k>(?:\w+ )?(?:{PET}|{KIN})) (?:named|"
-        rf"called) <Name>", {"Name": _CALLED}),
-    (rf"<own> (?P<k>(?:new |old |family )?(?:{ROLE}))(?:'s name)? is <Name>", {"Name": _WHO}),
-    (r"<own> name is <x>", {"x":
+        rf"called) <Called>", {"Called": _CALLED}),
+    (rf"<own> (?P<k>(?:new |old |family )?(?:{ROLE}))'s name is <Called>", {"Called": _WHO}),
+    (rf"<own> (?P<k>(?:new |old |family )?(?:{ROLE})) is <Name>", {"Name": _WHO}),
+    (r"<own> name is <Called>", {"Called":
         "What is {s's} name? | Who [is] {s}? | What [is] {s} called? | Tell me {s's} name. | Do you know {s's} name? | "
         "By what name [does] {s} go? | {s's} name? | Which name [does] {s} have?"}),
     (r"<s> (?:am|is|was|were) (?:called|nicknamed) (?!up |out |off |on |by |to )<x>", {"x":
         "What [is] {s} called? | What name [does] {s} have? | By what name [is] {s} known? | "
         "Tell me what {s} [is] called. | Do you know what {s} [is] called? | {s} [is] called what? | "
         "What do people call {o}?"}),
-    (r"<own> (?:all-time )?favou?rite (?P<k>[\w -]+?) (?P<be>is|are) <long>", {"long":
+    (r"<own> (?:all-time )?favou?rite (?P<k>[\w -]+?) (?P<be>is|are) <favourite>", {"favourite":
         "What {be} {s's} favourite {k}? | Which {k} [does] {s} like best? | Tell me {s's} favourite {k}. | "
         "What {k} [does] {s} prefer over all others? | Do you know {s's} favourite {k}? | "
         "Of every {k}, what [does] {s} like most? | {s's} favourite {k}? | Which {k} {be} {s's} favourite?"}),
-    (r"<s> prefers? <x> (?:over|to|rather than) <y>", {"x":
+    (rf"<s> prefers? (?!(?:{GOING}) to (?!\w+ing\b))<preferred> (?:over|to|rather than) <y>", {"preferred":
         "What [does] {s} prefer? | What [does] {s} prefer to {y}? | What would {s} choose over {y}? | "
         "Tell me what {s} [prefer] to {y}. | Instead of {y}, what [does] {s} prefer? | "
         "Do you know what {s} [like] better than {y}? | {s} [prefer] what to {y}?"}),
-    (r"<s> prefers? (?!to )<long>", {"long":
+    (r"<s> prefers? (?!to |not )<long>", {"long":
         "What [does] {s} prefer? | What is {s's} preference? | Tell me what {s} [prefer]. | "
         "What would {s} rather have? | Do you know what {s} [prefer]? | {s} [prefer] what? | "
         "Which kind [does] {s} prefer?"}),
@@ -180,7 +184,7 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
       for v in ("like", "love", "enjoy", "hate", "dislike", "collect")),
     (r"<s> (?:have|has|got) (?P<art>an? )(?P<k>(?:[\w-]+ )?(?:appointment|meeting|interview|lunch|dinner|date|session|"
         r"exam|lesson))(?P<with> with (?P<who>.+?))?(?:,? (?:on|at)|(?= (?:next|this|"
-        r"tomorrow))) <T>", {"T": _WHEN_MEETING, "who": _WITH}),
+        r"tomorrow|every|each)\b)) <T>", {"T": _WHEN_MEETING, "who": _WITH}),
     (r"<own> (?P<k>(?:[\w'-]+ )?(?:appointment|meeting|interview|exam|party|wedding|anniversary|surgery|"
         r"class))(?P<with> with (?P<who>.+?))? is (?:on |at |scheduled for )?<T>", {"T": _WHEN_MEETING}),
     (r"<own> (?P<k>flight|train|bus|ferry|plane)(?P<with> (?:to|from) .+?)? (?:leaves|departs|is|takes off) (?:on |"
@@ -193,23 +197,23 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
        {"price": _PRICE.replace("{bought}", past), "x": _BOUGHT.replace("{v}", v).replace("{bought}", past),
         "shop": _SHOP.replace("{v}", v).replace("{bought}", past)})
       for v, past in (("buy", "bought"), ("purchase", "purchased"), ("order", "ordered"))),
-    (r"<s> drives? <x>", {"x":
+    (r"<s> drives? <vehicle>", {"vehicle":
         "What car [does] {s} drive? | What [does] {s} drive? | Which vehicle [does] {s} have? | "
         "Tell me what {s} [drive]. | What kind of car [does] {s} have? | Do you know what {s} [drive]? | "
         "{s} [drive] what?"}),
-    (r"<s> speaks? (?:fluent )?<Name>", {"Name":
+    (r"<s> speaks? (?:fluent )?<Called>", {"Called":
         "Which language [does] {s} speak? | What [does] {s} speak? | Tell me what language {s} [speak]. | "
         "What languages [does] {s} know? | Do you know which languages {s} [speak]? | "
         "In which language can one talk to {o}? | {s} [speak] which language?"}),
-    (r"<s> plays? (?:the )?(?!in |with |for |a role)<x>", {"x":
+    (r"<s> plays? (?:the )?(?!a role)<game>", {"game":
         "What [does] {s} play? | Which instrument or sport [does] {s} play? | Tell me what {s} [play]. | "
         "What [is] {s} able to play? | Do you know what {s} [play]? | {s} [play] what? | "
         "What does playing mean for {o}: which one?"}),
-    (r"<s> (?:stud(?:y|ies)|<be> studying) (?!at |in )(?P<x>.+?)(?: at <school>)?", {"x": _FIELD, "school":
+    (r"<s> (?:stud(?:y|ies)|<be> studying) <field>(?: at <school>)?", {"field": _FIELD, "school":
         _STUDY_AT.replace("did {s} study", "[does] {s} study").replace("studied", "[study]")
         .replace("did {s} attend", "[does] {s} attend")
         .replace("What is {s's} alma mater", "What is {s's} university").replace("did {s} get", "[does] {s} get")}),
-    (r"<s> studied (?!at |in )(?P<x>.+?) at <school>", {"school": _STUDY_AT, "x":
+    (r"<s> studied <field> at <school>", {"school": _STUDY_AT, "field":
         "What did {s} study? | Which subject did {s} study? | What was {s's} field of study? | "
         "Tell me what {s} studied. | Do you know what {s} studied? | {s} studied what? | What was {s's} subject?"}),
     (r"<s> (?:studied|was educated) at <school>", {"school": _STUDY_AT}),
@@ -224,12 +228,13 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
     (r"<s> <be> <x> years old", {"x": _AGE}),
     (rf"(?P<s>I|we|(?:my|our) (?:{KIN}|{PET})|(?-i:[A-Z])[\w'-]+(?: (?-i:[A-Z])[\w'-]+)*) (?:am|is|are) (?P<x>\d{{1,3}})",
         {"x": _AGE}),
-    (r"the (?:deadline|due date) (?:of|for) <x> is (?:on )?<T>|<x2> (?:is|are) due (?:on|by|at|in)? ?<T2>", {"T":
+    (r"the (?:deadline|due date) (?:of|for) <x> is (?:on )?<T>|<thing> (?:is|are) due (?:on|by|at|in)? ?<T2>", {"T":
         "When is the deadline for {x}? | When is {x} due? | What is the due date of {x}? | "
         "Tell me the deadline for {x}. | By when must {x} be done? | Do you know when {x} is due? | "
         "The deadline for {x} is when?", "T2":
-        "When is {x2} due? | What is the due date of {x2}? | By when must {x2} be done? | Tell me when {x2} is due. | "
-        "What is the deadline for {x2}? | Do you know when {x2} is due? | {x2} is due when?"}),
+        "When is {thing} due? | What is the due date of {thing}? | By when must {thing} be done? | "
+        "Tell me when {thing} is due. | "
+        "What is the deadline for {thing}? | Do you know when {thing} is due? | {thing} is due when?"}),
     (r"<s> takes? (?P<x>[\w -]+? (?:mg|milligrams|pills?|tablets?)(?: of [\w -]+?)?|[a-z]+(?:in|ol|ine|one|ide|formin|"
         r"pril|statin))", {"x":
         "What medicine [does] {s} take? | Which medication [does] {s} take? | What [does] {s} take as medicine? | "
@@ -248,14 +253,14 @@ RELATIONS: tuple[tuple[str, dict[str, str]], ...] = (
         r"project [\w-]+) uses <tool>", {"tool":
         "What does {x} use? | Which tool does {x} use? | What is used by {x}? | Tell me what {x} uses. | "
         "What is {x} built on? | Do you know what {x} uses? | {x} uses what? | What technology does {x} rely on?"}),
-    (r"<x> (?:is|are) (?:located|situated) (?:in|at|on|"
-        r"near) <place>", {"place": _KEPT.replace("is {x}", "is {x} located", 1)}),
-    (r"<x> (?:is|are) (?:stored|kept|hidden) (?:in|on|at|under|"
-        r"behind) <place>", {"place": _KEPT.replace("is {x}", "is {x} kept", 1)}),
+    (r"<thing> (?:is|are) (?:located|situated) (?:in|at|on|"
+        r"near) <place>", {"place": _KEPT.replace("is {thing}", "is {thing} located", 1)}),
+    (r"<thing> (?:is|are) (?:stored|kept|hidden) (?:in|on|at|under|"
+        r"behind) <place>", {"place": _KEPT.replace("is {thing}", "is {thing} kept", 1)}),
     (r"<s> (?:keep|store|hide|park)s? <x> (?:in|on|at|under|behind) <place>", {"place":
         "Where [does] {s} keep {x}? | In what place [does] {s} keep {x}? | Tell me where {s} [keep] {x}. | "
         "Where is {x}? | Do you know where {s} [keep] {x}? | Where can {s} find {x}? | {s} [keep] {x} where?"}),
-    (r"<x> costs? (?P<price>[$€£]?\d[\d.,]*(?: \w+){0,4})", {"price": _COST}),
+    (r"<thing> costs? (?P<price>[$€£]?\d[\d.,]*(?: \w+){0,4})", {"price": _COST}),
     (r"<s> (?:have|has|own|owns) (?P<x>(?:an?|two|three|four|five|\d+) [\w' -]+?)", {"x":
         "What [does] {s} have? | What is one thing that {s} [have]? | Tell me what {s} [have]. | "
         "What is something {s} [have]? | Do you know what {s} [have]? | {s} [have] what? | What belongs to {o}?"}),
@@ -275,6 +280,8 @@ ATTRIBUTE = (
 FAMILIES: dict[str, str] = {
     "time": "When {D}? | Tell me when {I}. | {Which} {D}? | When {was} it that {I}? | Do you know when {I}? | {E}? | "
         "Can you say when {I}?",
+    "bound": "{P} when {D}? | Tell me {p} when {I}. | {E}? | Do you know {p} when {I}? | Can you say {p} when {I}? | "
+        "I would like to know {p} when {I}.",
     "place": "Where {D}? | Tell me where {I}. | {P} what place {D}? | Where {was} it that {I}? | "
         "Do you know where {I}? | {E}? | Can you say where {I}?",
     "price": "For how much {D}? | What {was} the price when {I}? | Tell me for how much {I}. | {E}? | "

@@ -99,7 +99,7 @@ def fill(wording: str, values: Mapping[str, str], person: str = "sg") -> str | N
         return None
     text = re.sub(r"\[(\w+)\]", lambda found: agree(found[1], person), wording)
     text = re.sub(r"\{([^}]+)\}", lambda found: values[found[1]], text)
-    text = re.sub(r"\s+([?.,])", r"\1", " ".join(text.split()))
+    text = re.sub(r"\s+([?.,])(?![\w./])", r"\1", " ".join(text.split()))
     if re.search(r"\b(?!had\b|that\b)([a-z]+) \1\b", text):
         return None
     return text[:1].upper() + text[1:]

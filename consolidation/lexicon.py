@@ -170,7 +170,7 @@ RELATIVE = re.compile(
     re.I,
 )
 """A time that hangs on the day it was said."""
-AHEAD = re.compile(rf"\bin (?:about |around |exactly )?(?:an?|a few|a couple of|{_COUNT}|\d+) {UNIT}\b", re.I)
+AHEAD = re.compile(rf"\bin (?:about |around |exactly )?(?:an?|a few|several|some|many|a couple of|{_COUNT}|\d+) {UNIT}\b", re.I)
 """So does this, but not of the past ("written in two weeks")."""
 INTERVAL = re.compile(rf"[\w-]+ {UNIT} (?:after|before|ago|later)\b")
 PLACE_PREPOSITIONS = words("in at near inside outside across throughout")

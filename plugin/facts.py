@@ -210,7 +210,7 @@ class FactStore:
         facts: list[Fact] = []
         while True:
             page = self._facts.get(where=clause, include=["documents", "metadatas"], limit=PAGE, offset=len(facts))
-            facts += [_fact(*row) for row in zip(page["ids"], page["documents"], page["metadatas"], strict=True)]
+            facts += _whole(page["ids"], page["documents"], page["metadatas"])
             if len(page["ids"]) < PAGE:
                 return sorted(facts, key=lambda fact: (fact.said_at, fact.id))
 
@@ -247,8 +247,9 @@ class FactStore:
             where=_where(user_id, where),
             include=["documents", "metadatas", "distances"],
         )
-        rows = zip(found["ids"][0], found["documents"][0], found["metadatas"][0], found["distances"][0], strict=True)
-        return [(_fact(key, text, metadata), 1.0 - float(distance)) for key, text, metadata, distance in rows]
+        far = dict(zip(found["ids"][0], found["distances"][0], strict=True))
+        facts = _whole(found["ids"][0], found["documents"][0], found["metadatas"][0])
+        return [(fact, 1.0 - float(far[fact.id])) for fact in facts]
 
     def vectors(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Stored embeddings by fact id, each of shape (width,)."""
@@ -258,7 +259,7 @@ class FactStore:
         for page in pages(ids):
             found = self._facts.get(ids=page, include=["embeddings"])
             rows = zip(found["ids"], found["embeddings"], strict=True)
-            vectors |= {key: np.asarray(vector, dtype=np.float32) for key, vector in rows}
+            vectors |= {key: np.asarray(vector, dtype=np.float32) for key, vector in rows if vector is not None}
         return vectors
 
     def users(self) -> list[str]:
@@ -371,8 +372,7 @@ class FactStore:
         facts: list[Fact] = []
         for page in pages(ids):
             found = self._facts.get(ids=page, include=["documents", "metadatas"])
-            rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
-            facts += [_fact(*row) for row in rows]
+            facts += _whole(found["ids"], found["documents"], found["metadatas"])
         return facts
 
 
@@ -387,6 +387,14 @@ def _metadata(fact: Fact) -> dict[str, Scalar]:
         **dict(zip(("same", "about"), _hashes(fact), strict=True)),
     }
     return {f"{_RESERVED}{key}": value for key, value in ours.items()} | dict(fact.metadata)
+
+
+def _whole(
+    ids: Sequence[str], texts: Sequence[str | None], metadatas: Sequence[Mapping[str, Any] | None]
+) -> list[Fact]:
+    """The facts of an answer of Chroma's; one that is deleted while it is looked up has neither text nor metadata."""
+    rows = zip(ids, texts, metadatas, strict=True)
+    return [_fact(key, text, metadata) for key, text, metadata in rows if text is not None and metadata is not None]
 
 
 def _fact(key: str, text: str, metadata: Mapping[str, Any]) -> Fact:

@@ -381,6 +381,24 @@ def test_deleting_beside_searches_harms_nothing(memory: Memory, tmp_path: Path) 
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def test_a_fact_that_is_deleted_while_it_is_found_is_not_found(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = memory.add_many(["Tea is green.", "Tea is black."], user_id="ada")
+    chroma = memory._facts._facts
+
+    def half(**asked: Any) -> dict[str, Any]:
+        found = chroma.query(**asked)
+        place = found["ids"][0].index(told[0].id)
+        for name in ("documents", "metadatas"):
+            found[name][0][place] = None
+        return dict(found)
+
+    monkeypatch.setattr(memory._facts, "_facts", SimpleNamespace(query=half, count=chroma.count, get=chroma.get))
+    vector = memory._open()[0].encode(["tea"])[0]
+    ((fact, near),) = memory._facts.nearest(vector, "ada", 2)
+    assert fact == told[1]
+    assert near == pytest.approx(float(memory._facts.vectors([fact.id])[fact.id] @ vector), abs=1e-5)
+
+
 def test_a_folder_is_given_back_even_if_closing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = Memory(tmp_path, embedder="hash:256")
     memory.add("I like tea.", user_id="ada")

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 _HEADER = struct.Struct("<i6Q")
 """How an hnswlib index's header begins: version, level offset, capacity, elements, bytes an element, offsets of label and
 vector in an element."""
+_LENGTH = 4
+"""Bytes an element in length.bin: how much of link_lists.bin is its."""
 _ROWS = 8192
 """Elements that are compared at once."""
 
@@ -79,11 +81,13 @@ def blank_unused(folder: Path) -> None:
     for path in folder.glob("*/data_level0.bin"):
         try:
             version, _, capacity, elements, size, *_ = _HEADER.unpack_from(path.with_name("header.bin").read_bytes())
-            unused = path.stat().st_size - elements * size
-            if version != 1 or elements > capacity or unused <= 0:
+            if version != 1 or elements > capacity:
                 continue
-            with path.open("r+b") as file:
-                file.seek(elements * size)
-                file.write(bytes(unused))
+            for each, used in ((path, elements * size), (path.with_name("length.bin"), elements * _LENGTH)):
+                unused = each.stat().st_size - used if each.exists() else 0
+                if unused > 0:
+                    with each.open("r+b") as file:
+                        file.seek(used)
+                        file.write(bytes(unused))
         except (OSError, struct.error) as error:
             logger.warning("unused memory in a vector index was not blanked: %s", error)

@@ -542,11 +542,13 @@ def test_memory_written_into_an_index_file_by_chance_is_blanked(memory: Memory) 
     """A new index is saved as it was allocated, with whatever stood there before; here a deleted text is put there."""
     kept, gone = memory.add_many(["I like tea.", "The secret word is xylophonequark."], user_id="ada")
     (index, *_) = [path for path in memory.folder.rglob("data_level0.bin") if path.stat().st_size]
-    size = index.stat().st_size
-    index.write_bytes((b"xylophonequark" * size)[:size])
+    files = (index, index.with_name("length.bin"))
+    sizes = [file.stat().st_size for file in files]
+    for file, size in zip(files, sizes, strict=True):
+        file.write_bytes((b"xylophonequark" * size)[:size])
     memory.delete(gone.id)
-    assert set(index.read_bytes()) == {0}
-    assert index.stat().st_size == size
+    assert [set(file.read_bytes()) for file in files] == [{0}, {0}]
+    assert [file.stat().st_size for file in files] == sizes
     memory.close()
     with Memory(memory.folder, embedder="hash:256") as again:
         again.add("I live in Porto.", user_id="ada")
@@ -560,7 +562,9 @@ def test_blanking_leaves_the_vectors_of_an_index_alone(tmp_path: Path) -> None:
     size, elements, capacity = 40, 3, 10
     (folder / "header.bin").write_bytes(struct.pack("<i6Q", 1, 0, capacity, elements, size, 32, 4) + bytes(48))
     (folder / "data_level0.bin").write_bytes(b"\x07" * size * capacity)
+    (folder / "length.bin").write_bytes(b"\x07" * 4 * capacity)
     blank_unused(tmp_path)
+    assert (folder / "length.bin").read_bytes() == b"\x07" * 4 * elements + bytes(4 * (capacity - elements))
     assert (folder / "data_level0.bin").read_bytes() == b"\x07" * size * elements + bytes(size * (capacity - elements))
 
 

@@ -128,7 +128,8 @@ _MONTH = (
     r"winter|christmas|easter)"
 )
 TIME = re.compile(
-    rf"(?:\b(?:1[0-9]|20)\d\ds?\b|\b\d{{1,2}}(?::\d\d)? ?[ap]\.?m\b|\b\d{{1,2}}:\d\d\b|\b{_DAY}\b|\b{_MONTH}\b|"
+    r"(?:(?<![a-z]/)(?<!port )(?<!room )(?<!line )\b(?:1[0-9]|20)\d\ds?\b|"
+    rf"\b\d{{1,2}}(?::\d\d)? ?[ap]\.?m\b|\b\d{{1,2}}:\d\d\b|\b{_DAY}\b|\b{_MONTH}\b|"
     rf"\b(?:last|next|this|every|mid|early|late)[ -](?:{UNIT}|night|morning|evening|afternoon)\b|\b{UNIT} ago\b|"
     r"^(?:yesterday|today|tonight|tomorrow|noon|midnight|dawn|lunch|dinner|night|the (?:morning|evening|afternoon|weekend))\b|"
     r"^the \d\d?(?:st|nd|rd|th)$|"

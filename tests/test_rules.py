@@ -408,6 +408,14 @@ def test_a_time_that_hangs_on_the_day_of_speaking_is_neither_asked_for_nor_asked
     assert not [row for row in questions(text).items() if any(days.search(part) for part in row)], answers(text)
 
 
+@pytest.mark.parametrize("text", [
+    "The minutes are in the folder /team/2025.", "The broker listens on port 1883.", "My desk is in room 2010.",
+    "The bug is in line 1984.",
+])  # fmt: skip
+def test_a_number_that_looks_like_a_year_is_no_time(text: str) -> None:
+    assert not [question for question in questions(text) if re.search(r"\b[Ww]hen\b", question)]
+
+
 @pytest.mark.parametrize(("text", "answer", "question"), [
     ("My surgery is in 10 days.", "1 December 2026", "When is my surgery?"),
     ("My lease ends in 2 months.", "January 2027", "When does my lease end?"),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 
-__all__ = ["occasion", "resolve_dates"]
+__all__ = ["MONTHS", "WEEKDAYS", "occasion", "resolve_dates"]
 
 _Put = Callable[[re.Match[str], date], "str | None"]
 """A phrase with its preposition for what was found, or None to leave it."""

@@ -319,13 +319,14 @@ class FactStore:
 
     def _by_older_ids(self, facts: Sequence[Fact]) -> list[Fact]:
         """The facts, by the ids under which they were stored before ids told days apart."""
-        stored = {
-            fact.id: fact for fact in self._read(list(dict.fromkeys(key for fact in facts for key in _ids(fact))))
-        }
+        wanted = dict.fromkeys(key for fact in facts if len(ids := _ids(fact)) > 1 for key in ids)
+        if not wanted:  # nothing hangs on when it is said
+            return list(facts)
+        stored = {fact.id: fact for fact in self._read(list(wanted))}
         kept = []
         for fact in facts:
-            older = stored.get(_ids(fact)[-1])
-            if fact.id not in stored and older is not None and _same_occasion(fact, older):
+            older = stored.get(_ids(fact)[-1])  # of other facts: nothing, or the fact itself
+            if older is not None and fact.id not in stored and _same_occasion(fact, older):
                 fact = fact.model_copy(update={"id": older.id})
             kept.append(fact)
         return kept

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from slowwave import dates
 from slowwave.restated import statement_key
 
 __all__ = ["MONTHS", "WHEN", "Value", "value_of"]
@@ -27,9 +28,8 @@ class Value(NamedTuple):
 
 # -- words -----------------------------------------------------------------------------------------------------------
 
-_MONTH_NAMES = "january february march april may june july august september october november december".split()
 MONTHS: Mapping[str, int] = {
-    name: number for number, month in enumerate(_MONTH_NAMES, 1) for name in (month, month[:3], month[:4])
+    name: number for number, month in enumerate(dates.MONTHS, 1) for name in (month, month[:3], month[:4])
 }
 """Numbers of months, by name and short name."""
 _MONTH = rf"(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})"

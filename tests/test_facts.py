@@ -345,17 +345,18 @@ def test_what_is_deleted_is_scrubbed_while_nobody_reads(memory: Memory, monkeypa
 
     def slow(folder: Path, ids: Iterable[str]) -> None:
         scrubbing.set()
-        seen.append(read.wait(0.2))
+        seen.append(read.wait(1.0))
         scrub.scrub_database(folder, ids)
 
     monkeypatch.setattr(facts, "scrub_database", slow)
+    store = memory._facts  # what a search has at hand that began before the deletion
     with ThreadPoolExecutor(1) as pool:
         deleting = pool.submit(memory.delete, fact.id)
         assert scrubbing.wait(30)
-        assert len(memory.get_all(user_id="ada")) == 8, "it waited for the scrub"
+        assert len(store.live("ada")) == 8
         read.set()
         deleting.result(30)
-    assert seen == [False]
+    assert seen == [False], "it did not wait for the scrub"
 
 
 def test_deleting_beside_searches_harms_nothing(memory: Memory, tmp_path: Path) -> None:
@@ -425,6 +426,31 @@ def test_the_words_of_a_user_are_kept_until_others_push_them_out(
     memory.search("who", user_id="cem")
     assert list(memory._recall._indexes) == ["ada", "cem"], "who asked longest ago goes"
     assert {hit.text for hit in memory.search("figs", user_id="ben")} == {"I am ben.", "I like figs."}
+
+
+def test_to_be_alone_is_to_wait_for_the_calls_that_are_in() -> None:
+    calls, alone, inside, leave = Calls("m"), threading.Event(), threading.Event(), threading.Event()
+
+    def call() -> bool:
+        with calls:
+            inside.set()
+            assert leave.wait(30)
+            return alone.is_set()
+
+    def write() -> None:
+        with calls.alone():
+            alone.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        calling = pool.submit(call)
+        assert inside.wait(30)
+        writing = pool.submit(write)
+        assert not alone.wait(0.1)
+        leave.set()
+        assert not calling.result(30), "both were in"
+        writing.result(30)
+    with calls:
+        pass
 
 
 def test_closing_lets_a_call_that_is_in_finish(tmp_path: Path) -> None:

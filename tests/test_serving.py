@@ -13,6 +13,7 @@ from modules import publish
 from numpy.typing import NDArray
 
 from slowwave import Memory
+from slowwave import serving as serving_module
 from slowwave.adapters_store.calibration import EVERYDAY
 from slowwave.adapters_store.router import Route, Router
 from slowwave.answering import Request
@@ -239,6 +240,19 @@ def test_what_one_user_forgets_costs_no_other_anything(two_modules: Memory) -> N
     assert kept.vector is before.vector
     assert serving.slot("bob", routes["bob"], "single", 1.0) is None
     assert not [key for cache in (serving._vectors, serving._merged) for key in cache if key[0] == "bob"]
+
+
+def test_routers_are_kept_for_the_users_who_asked_last(two_modules: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving_module, "_USERS", 2)
+    serving = two_modules._answering()._serving
+    publish(two_modules, "m-bob", "My boat is called Anchor.", ("What is my boat called?", "Anchor"), user_id="bob")
+    routers = {user: serving.router(user)[0] for user in ("ada", "bob")}
+    assert serving.loads("bob", "m-bob")
+    assert serving.router("ada")[0] is routers["ada"]
+    serving.router("cem")
+    assert list(serving._routers) == ["ada", "cem"], "who asked longest ago goes"
+    assert not [user for user, _ in serving._whole if user == "bob"]
+    assert same_routes(serving.router("bob")[0], routers["bob"]), "and is made anew"
 
 
 def test_what_is_published_for_one_user_calibrates_no_others_router(

@@ -648,6 +648,26 @@ def test_a_journal_drops_the_groups_of_deleted_facts_and_no_others(tmp_path: Pat
     assert Journal(tmp_path / "none").unused(plan_of()) == 0
 
 
+def test_a_night_that_plans_a_fact_while_it_is_deleted_learns_nothing_of_it(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_memory(tmp_path, tiny_model) as memory:
+        (fact,) = memory.add(FACTS[2], user_id="ada", said_at=DAY)
+        part = PlannedGroup(name="group-0000", user_id="ada", facts=(KnownFact(id=fact.id, sha256="x"),))
+        journal = Journal(tmp_path / "night")
+        delete = FactStore.delete
+
+        def slowly(self: FactStore, facts: list[Fact]) -> None:
+            journal.begin(NightPlan(night_id="n", started_at=DAY, key="k", groups=(part,)))
+            journal.keep_lesson(part.name, Lesson("ada", (fact,), {}, {}))
+            delete(self, facts)
+
+        monkeypatch.setattr(FactStore, "delete", slowly)
+        memory.delete(fact.id)
+        with pytest.raises(Dropped):
+            journal.check(part.name)
+
+
 def test_the_newer_fact_keeps_a_question_that_two_facts_answer() -> None:
 
     def fact(name: str, text: str, day: int) -> Fact:

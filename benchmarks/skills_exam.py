@@ -81,9 +81,9 @@ def read_again(base: BaseModel, count: int, seed: int) -> Figures:
             facts, question = shown(one)
             evidence = Evidence(facts=tuple(ScoredFact(fact=fact, score=1.0) for fact in facts))
             request = Request(question, "user")
-            first = said = silently(speaker.read(request, evidence))
+            prompt, evidence = speaker.shown(request, evidence)
+            first = said = silently(speaker.read(request, prompt, evidence))
             if said.rule == "read again":
-                prompt = speaker.prompt(request, facts)
                 first = silently(speaker.speak(request, prompt, None, evidence, strict=True))
             once.append(first.text or UNKNOWN)
             memory.append(said.text or UNKNOWN)

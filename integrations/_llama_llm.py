@@ -45,8 +45,8 @@ class SlowwaveLLM(CustomLLM):
     stop: list[str] = Field(default_factory=list)
     use_facts: bool = True
     use_modules: bool = True
-    context_window: int = 8192
-    """How much the base model reads, in tokens."""
+    context_window: int | None = None
+    """How much the base model reads, in tokens; None takes what the model says of itself."""
 
     @classmethod
     def class_name(cls) -> str:
@@ -57,7 +57,7 @@ class SlowwaveLLM(CustomLLM):
     def metadata(self) -> LLMMetadata:
         """What LlamaIndex must know about the model; loads nothing."""
         return LLMMetadata(
-            context_window=self.context_window,
+            context_window=self.context_window or self.memory.context_window,
             num_output=self.max_tokens or self.memory.settings.max_new_tokens,
             is_chat_model=True,
             model_name=self.memory.settings.model,

@@ -94,10 +94,10 @@ class Answerer:
             said = yield from self._speaker.speak(request, prompt, self.base.without_reader, evidence, strict=False)
             yield self._answer(said, memory_used)
             return
+        prompt, evidence = self._speaker.shown(request, evidence)
         if strict and evidence.facts and self.base.ref.reader_sha256:
-            said = yield from self._read_first(request, evidence)
+            said = yield from self._read_first(request, prompt, evidence)
         else:
-            prompt = self._speaker.prompt(request, (hit.fact for hit in evidence.facts))
             said = yield from self._with_modules(request, prompt, evidence, strict=strict)
         if not said.text:
             yield UNKNOWN
@@ -112,14 +112,14 @@ class Answerer:
 
     # -- speaking --------------------------------------------------------------------------------------------------
 
-    def _read_first(self, request: Request, evidence: Evidence) -> Generator[str, None, Said]:
+    def _read_first(self, request: Request, prompt: Encoded, evidence: Evidence) -> Generator[str, None, Said]:
         """Yield what a reader finds in the facts or, where it does not know, what the modules do.
 
         A module beside facts spoils what the reader can do by itself (measured on real chats), and gives somebody's number for
         their address: so it is asked alone, for what the reader is not sure to have looked for in vain. And what it says is
         looked up in the facts it learned that from.
         """
-        said = yield from self._speaker.read(request, evidence.through())
+        said = yield from self._speaker.read(request, prompt, evidence.through())
         rest = evidence.beyond(evidence.facts if _is_sure(said.last) else ())
         if said.text or not rest.route.modules:
             return said

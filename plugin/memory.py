@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory"]
 
+_WINDOW = 8192
+"""What the default base model reads, in tokens."""
+
 
 class Memory:
     """Agent memory that learns at night.
@@ -459,6 +462,15 @@ class Memory:
         """
         fact = self._facts.get(fact_id)
         return "settled" if fact.id in self.settled_ids(user_id=fact.user_id) else "recent"
+
+    @property
+    def context_window(self) -> int:
+        """How many tokens the base model reads at most, question, facts and answer together; loads nothing."""
+        from slowwave.weights import context_window
+
+        if (answerer := self._answerer) is not None:
+            return answerer.base.context_window
+        return context_window(self.settings.model) or _WINDOW
 
     def version(self, user_id: str | None = None) -> str:
         """A short text that changes whenever facts or modules change: a key for caches of answers within this process."""

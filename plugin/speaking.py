@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from slowwave.adapters_store.lexical import tokens
@@ -38,8 +38,6 @@ _THEN = re.compile(
     re.IGNORECASE,
 )
 """What asks for a time that has passed, whose answer nothing newer is."""
-_Messages = Callable[[Sequence[Message], Sequence[str]], list[dict[str, str]]]
-"""A prompt of turns and rendered facts."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,16 @@ class Speaker:
         Raises:
             InvalidInput: not even the question fits.
         """
-        return self._fitted(request, list(facts), lambda history, some: conversation(request.question, some, history))
+        return self._fitted(request, list(facts))[0]
+
+    def shown(self, request: Request, evidence: Evidence) -> tuple[Encoded, Evidence]:
+        """A question with the evidence's facts above it, and the evidence without those that there was no room for.
+
+        Raises:
+            InvalidInput: not even the question fits.
+        """
+        prompt, count = self._fitted(request, [hit.fact for hit in evidence.facts])
+        return prompt, replace(evidence, facts=evidence.facts[:count])
 
     def chat(self, request: Request) -> Encoded:
         """A question that is not asked of the memory, in its conversation.
@@ -89,10 +96,12 @@ class Speaker:
         Raises:
             InvalidInput: it does not fit into what the model can read.
         """
-        return self._fitted(request, [], lambda history, _: chat(request.question, history))
+        return self._fitted(request, None)[0]
 
-    def _fitted(self, request: Request, facts: Sequence[Fact], messages: _Messages) -> Encoded:
-        """The prompt, with room for the answer: without the oldest turns if need be, and then without the last facts."""
+    def _fitted(self, request: Request, facts: Sequence[Fact] | None) -> tuple[Encoded, int]:
+        """The prompt, with room for the answer, and how many of the facts stand in it: it is without the oldest turns if need
+        be, and then without the last facts. With None for facts it is no question to the memory.
+        """
         window = self._base.context_window
         room = window - min(request.max_tokens or self._limit, window // 2)
         turns: list[list[int]] = []  # places in the history; a turn is what a user says and what is answered
@@ -102,30 +111,33 @@ class Speaker:
             elif turn.role == "assistant":
                 turns[-1].append(place)
 
+        def left(count: int) -> int:
+            return len(facts or ()) - max(0, count - len(turns))
+
         def without(count: int) -> Encoded:
             gone = {place for places in turns[:count] for place in places}
-            left = len(facts) - max(0, count - len(turns))
             history = [turn for place, turn in enumerate(request.history) if place not in gone]
-            return self._base.encode(messages(history, render_facts(facts[:left])))
+            if facts is None:
+                return self._base.encode(chat(request.question, history))
+            return self._base.encode(conversation(request.question, render_facts(facts[: left(count)]), history))
 
-        most = len(turns) + len(facts)
+        most = len(turns) + len(facts or ())
         whole = without(0)
         if len(whole.ids) <= room:
-            return whole
+            return whole, left(0)
         fewest = bisect_left(range(most + 1), True, key=lambda count: len(without(count).ids) <= room)
         if fewest > most:
             remedy = f"The model reads {window} tokens, the answer's among them: ask in fewer words."
             raise InvalidInput("The question is too long", request.question, remedy)
-        return without(fewest)
+        return without(fewest), left(fewest)
 
-    def read(self, request: Request, evidence: Evidence) -> Generator[str, None, Said]:
+    def read(self, request: Request, prompt: Encoded, evidence: Evidence) -> Generator[str, None, Said]:
         """Yield what a reader finds in the facts; of two that answer the question, in the newer one.
 
         A small reader takes the older of two versions in one case of five (benchmarks/LOG.md). So it is shown what was said on
         a later day than its answer, alone, and if it finds a clear answer there that was a close rival among all facts, this
         one holds. What holds is not known at once: with facts of several days an answer comes in one piece.
         """
-        prompt = self.prompt(request, (hit.fact for hit in evidence.facts))
         speaking = self.speak(request, prompt, None, evidence, strict=True)
         one_day = len({hit.fact.said_at.date() for hit in evidence.facts}) == 1
         if one_day or request.temperature > 0 or _asks_of_then(request.question):

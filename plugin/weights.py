@@ -7,8 +7,10 @@ hub (`slowwave.wheels`).
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -20,7 +22,7 @@ from slowwave.checkpoints import Kind, Weights, folder_remedy, missing, name_rem
 from slowwave.errors import WeightsError
 from slowwave.types import Progress, no_progress
 
-__all__ = ["Kind", "Weights", "base_model", "embedder", "found", "quiet"]
+__all__ = ["Kind", "Weights", "base_model", "context_window", "embedder", "found", "quiet"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ _KINDS: Mapping[Kind, str] = {"base": "a base model", "embedder": "an embedder"}
 _HUB_TIMEOUT = 5.0  # seconds; one attempt, because a machine without network must find out quickly
 _HUB_NAME = re.compile(r"^\w[\w.-]*/\w[\w.-]*$", re.ASCII)
 _WANTED = ["*.safetensors", "*.json", "*.txt", "*.jinja", "*.model", "tokenizer*"]
+_WINDOWS = ("max_position_embeddings", "n_positions")
 _UNWANTED = ["onnx/*", "openvino/*", "original/*", "consolidated*.safetensors"]
 
 
@@ -79,6 +82,20 @@ def found(name: str, kind: Kind) -> Weights | None:
     if cached is None or missing(cached, kind):
         return None
     return opened(name, kind, cached, "hub")
+
+
+def context_window(name: str) -> int | None:
+    """How many tokens a base model reads, by its configuration alone; None if it is not on this machine or does not say."""
+    weights = None
+    with contextlib.suppress(WeightsError):  # whoever loads it will hear of it
+        weights = found(name, "base")
+    if weights is None:
+        return None
+    try:
+        config = json.loads((weights.folder / "config.json").read_text(encoding="utf-8"))
+        return next((int(config[key]) for key in _WINDOWS if config.get(key)), None)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def _resolve(name: str, kind: Kind, progress: Progress) -> Weights:

@@ -187,6 +187,10 @@ class FakeMemory:
     def stream(self, question: str, **same: Any) -> FakeStream:
         return FakeStream(self.ask(question, **same), self.spoken)
 
+    @property
+    def context_window(self) -> int:
+        return 8192
+
     def version(self, user_id: str | None = None) -> str:
         ids = ",".join(sorted(fact.id for fact in self.get_all(user_id=user_id)))
         return hashlib.sha256(ids.encode()).hexdigest()[:16]

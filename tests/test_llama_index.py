@@ -618,7 +618,8 @@ def test_chat_hands_over_history_and_settings(fake: FakeMemory, llm: SlowwaveLLM
 def test_metadata_is_that_of_the_memory(llm: SlowwaveLLM, engine: Memory) -> None:
     assert llm.metadata.model_name == engine.settings.model
     assert llm.metadata.num_output == engine.settings.max_new_tokens
-    assert (llm.metadata.context_window, llm.metadata.is_chat_model) == (8192, True)
+    assert (llm.metadata.context_window, llm.metadata.is_chat_model) == (engine.context_window, True)
+    assert SlowwaveLLM(memory=engine, context_window=512).metadata.context_window == 512
     assert "memory" not in llm.to_dict()
     assert "memory=" not in repr(llm)
 

@@ -65,7 +65,8 @@ def told(*texts: tuple[str, int]) -> Evidence:
 def read(reader: Reader, evidence: Evidence, question: str = QUESTION) -> tuple[list[str], Said]:
     """(what was streamed, what was said)."""
     pieces: list[str] = []
-    speaking = Speaker(cast(BaseModel, reader), 24).read(Request(question, "ada"), evidence)
+    speaker, request = Speaker(cast(BaseModel, reader), 24), Request(question, "ada")
+    speaking = speaker.read(request, *speaker.shown(request, evidence))
     while True:
         try:
             pieces.append(next(speaking))
@@ -78,7 +79,7 @@ def test_a_newer_fact_that_answers_by_itself_takes_the_place_of_the_older_one() 
     reader, evidence = Reader({OLD: "Porto", NEW: "Faro"}), told((OLD, 0), (NEW, 48))
     pieces, said = read(reader, evidence)
     assert (pieces, said.text, said.rule) == (["Faro"], "Faro", "read again")
-    assert said.evidence is evidence, "all that was shown is named, not the newer fact alone"
+    assert said.evidence == evidence, "all that was shown is named, not the newer fact alone"
     assert OLD in reader.shown[0]
     assert OLD not in reader.shown[1]
     assert NEW in reader.shown[1]
@@ -121,7 +122,8 @@ def test_the_newer_fact_is_the_one_said_later_wherever_its_speaker_was() -> None
 
 def test_what_is_drawn_is_not_compared() -> None:
     reader, evidence = Reader({OLD: "Porto", NEW: "Faro"}), told((OLD, 0), (NEW, 48))
-    speaking = Speaker(cast(BaseModel, reader), 24).read(Request(QUESTION, "ada", temperature=0.7), evidence)
+    speaker, request = Speaker(cast(BaseModel, reader), 24), Request(QUESTION, "ada", temperature=0.7)
+    speaking = speaker.read(request, *speaker.shown(request, evidence))
     assert silently(speaking).text == "Porto"
 
 
@@ -187,19 +189,20 @@ HISTORY = (
 
 def test_what_fits_is_read_whole_and_else_the_oldest_turns_are_left_out() -> None:
     """First turns with their answers, the oldest first; then facts, the last first. What the system says stays."""
-    facts = [hit.fact for hit in told((OLD, 0), (NEW, 1)).facts]
+    evidence = told((OLD, 0), (NEW, 1))
     request = Request(QUESTION, "ada", HISTORY, max_tokens=4)
     order, seen = ("one", "two", "three", "Faro", "Porto"), set[int]()
     for window in range(200, 0, -1):
         words = Words(window)
         try:
-            prompt = Speaker(cast(BaseModel, words), 64).prompt(request, facts)
+            prompt, left = Speaker(cast(BaseModel, words), 64).shown(request, evidence)
         except InvalidInput:
             break
         assert len(prompt.ids) <= window - 4
         said = " ".join(words.read)
         assert "be-kind" in said
         gone = [word for word in order if word not in said]
+        assert [hit.text for hit in left.facts] == [hit.text for hit in evidence.facts if hit.text in said]
         assert gone == list(order[: len(gone)])
         seen.add(len(gone))
     assert seen == {0, 2, 3, 4, 5}, "no more is left out than must be, and no answer stands without its question"

@@ -124,6 +124,22 @@ def test_a_folder_that_lacks_something_is_refused_by_name(tmp_path: Path, withou
         weights.base_model(str(folder))
 
 
+@pytest.mark.parametrize(
+    ("config", "window"),
+    [('{"max_position_embeddings": 2048}', 2048), ('{"n_positions": 1024}', 1024), ("{}", None), ("[]", None), ("{", None)],
+)
+def test_a_model_says_how_much_it_reads(tmp_path: Path, config: str, window: int | None) -> None:
+    folder = base_folder(tmp_path / "model")
+    (folder / "config.json").write_text(config)
+    assert weights.context_window(str(folder)) == window
+
+
+def test_a_model_that_is_not_here_says_nothing(fetched: list[str], tmp_path: Path) -> None:
+    assert weights.context_window(str(tmp_path / "nowhere")) is None
+    assert weights.context_window("someone/not-here") is None
+    assert not fetched, "asking fetches nothing"
+
+
 def test_a_missing_shard_is_noticed(tmp_path: Path) -> None:
     folder = base_folder(tmp_path / "sharded", "model.safetensors")
     shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]

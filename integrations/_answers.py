@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from slowwave.memory import Memory
 from slowwave.types import Answer
 
-__all__ = ["answer_details", "answer_usage", "off_the_loop", "spoken"]
-
-T = TypeVar("T")
+__all__ = ["answer_details", "answer_usage", "spoken"]
 
 
 def answer_details(answer: Answer) -> dict[str, Any]:
@@ -43,10 +40,3 @@ def spoken(memory: Memory, request: Mapping[str, Any]) -> Iterator[str | Answer]
     stream = memory.stream(**request)
     yield from stream
     yield stream.answer
-
-
-async def off_the_loop(iterator: Iterator[T]) -> AsyncGenerator[T, None]:
-    """Iterate without blocking the event loop; each item is made in a thread when it is asked for."""
-    end = object()
-    while (item := await asyncio.to_thread(next, iterator, end)) is not end:
-        yield item  # type: ignore[misc]  # not `end`: no checker narrows by identity

@@ -21,7 +21,8 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.custom import CustomLLM
 from pydantic import Field, SkipValidation
 
-from slowwave.integrations._answers import answer_details, answer_usage, off_the_loop, spoken
+from slowwave.awaited import off_the_loop
+from slowwave.integrations._answers import answer_details, answer_usage, spoken
 from slowwave.integrations._turns import to_question
 from slowwave.memory import Memory
 from slowwave.types import Answer

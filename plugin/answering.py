@@ -8,10 +8,11 @@ answer is "I don't know".
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from dataclasses import replace
 
 from slowwave.adapters_store.store import AdapterStore
+from slowwave.awaited import off_the_loop
 from slowwave.embedder import Embedder
 from slowwave.evidence import Evidence, Gatherer
 from slowwave.facts import FactStore
@@ -33,7 +34,7 @@ _ADMISSION = 8
 
 
 class AnswerStream:
-    """The pieces of an answer as they are generated; `answer` is there when they are used up."""
+    """The pieces of an answer as they are generated, by `for` or `async for`; `answer` is there when they are used up."""
 
     def __init__(self, pieces: Iterator[str | Answer]) -> None:
         self._pieces = pieces
@@ -45,6 +46,9 @@ class AnswerStream:
                 self._answer = piece
             elif piece:
                 yield piece
+
+    def __aiter__(self) -> AsyncGenerator[str, None]:
+        return off_the_loop(iter(self))
 
     @property
     def answer(self) -> Answer:

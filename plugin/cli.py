@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +20,6 @@ from slowwave.terminal import Call, counted, grounds, show_demo, show_night, sho
 
 if TYPE_CHECKING:
     from slowwave.adapters_store.skills import Skill
-    from slowwave.memory import Memory
     from slowwave.types import Fact
 
 __all__ = ["app", "main"]
@@ -134,38 +132,22 @@ def sleep(
 ) -> int:
     """Run one night now: what is recent is trained into modules, examined, and published.
 
-    Everybody's facts are learned unless --user names one. With --every the command stays until Ctrl-C.
+    Everybody's facts are learned unless --user names one. With --every the command stays until Ctrl-C; between the nights
+    the folder is free for other commands, and with --json each night is a document, and so is when the next one comes.
 
     Examples: slowwave sleep   slowwave sleep --every "0 3 * * *"
     """
-    with opened(call, base=True) as memory:
-        if every is not None:
-            return _stay(call, memory, every)
-        with call.progress() as progress:
-            report = memory.consolidate(user_id=call.chosen_user, progress=progress)
-        texts = {} if call.json else {fact.id: fact.text for fact in memory.get_all(user_id=call.chosen_user)}
-    if call.json:
-        call.document({**report.model_dump(mode="json"), "settled": report.settled, "recent": report.recent})
-    else:
-        show_night(call, report, texts)
-    return DONE
+    from slowwave.watch import Watch, sleep_once
 
-
-def _stay(call: Call, memory: Memory, schedule: str) -> int:
-    memory.start(schedule)
-    upcoming = memory.next_night
-    if call.json:
-        call.document({"schedule": schedule, "next_night": upcoming})
-        call.out.flush()
-    else:
-        when = f"The next night is at {upcoming:%Y-%m-%d %H:%M}" if upcoming else f"Sleeping on schedule {schedule!r}"
-        call.note(f"{when}; Ctrl-C stops.")
-    tick = threading.Event()
-    try:
-        while memory.scheduled:
-            tick.wait(0.5)  # a wait without end cannot be interrupted on Windows
-    finally:
-        memory.close()  # a night that is under way stops after its step, and the next one goes on there
+    if every is None:
+        with opened(call, base=True) as memory:
+            sleep_once(call, memory)
+        return DONE
+    watch = Watch(call, every)
+    with opened(call, base=True):
+        pass  # what cannot work at night is said now
+    watch.tell_next()
+    watch.wait()
     return DONE
 
 

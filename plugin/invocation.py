@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import json
 import logging
 import os
 import sys
@@ -19,12 +18,12 @@ from slowwave.errors import InvalidInput, SlowwaveError
 from slowwave.origin import with_origin
 from slowwave.reading import read_pairs
 from slowwave.settings import Settings
-from slowwave.terminal import Call, printable
+from slowwave.terminal import Call, tell_error
 
 if TYPE_CHECKING:
     from slowwave.memory import Memory
 
-__all__ = ["DONE", "FAILED", "INTERRUPTED", "UNKNOWN", "Command", "commands_of", "fetch", "opened"]
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "UNKNOWN", "Command", "commands_of", "fetch", "opened", "worded"]
 
 DONE, FAILED, UNKNOWN, INTERRUPTED = 0, 1, 3, 130
 
@@ -149,21 +148,26 @@ def _run(function: Command, shared: Mapping[str, Any], own: Mapping[str, Any]) -
             stack.enter_context(_logging())
         try:
             return function(_call(shared, out), **own)
-        except SlowwaveError as error:
-            kind, message, code = type(error).__name__, " ".join(str(error).split()), FAILED
-        except KeyboardInterrupt:
-            kind, message, code = "Interrupted", "Interrupted; what was finished is kept.", INTERRUPTED
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
-        except Exception as error:  # a program that reads the document wants one for our own mistakes too
-            logging.getLogger(__name__).debug("an unexpected error", exc_info=True)
-            kind, code = type(error).__name__, FAILED
-            message = f"Unexpected {kind}: {' '.join(str(error).split())} (run with --verbose for the whole story)"
-        if as_json:
-            out.write(json.dumps({"error": kind, "message": message}, ensure_ascii=False) + "\n")
-        else:
-            sys.stderr.write(printable(message) + "\n")
-        return code
+        except (
+            Exception,
+            KeyboardInterrupt,
+        ) as error:  # a program that reads the document wants one for our own mistakes too
+            kind, message, code = worded(error)
+            tell_error(out, kind, message, as_json=as_json)
+            return code
+
+
+def worded(error: BaseException) -> tuple[str, str, int]:
+    """(kind, one line, exit code) of what went wrong."""
+    kind, said = type(error).__name__, " ".join(str(error).split())
+    if isinstance(error, SlowwaveError):
+        return kind, said, FAILED
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted", "Interrupted; what was finished is kept.", INTERRUPTED
+    logging.getLogger(__name__).debug("an unexpected error", exc_info=error)
+    return kind, f"Unexpected {kind}: {said} (run with --verbose for the whole story)", FAILED
 
 
 def _call(shared: Mapping[str, Any], out: TextIO) -> Call:

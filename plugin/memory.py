@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import ModuleInfo
 from slowwave.adapters_store.store import AdapterStore
+from slowwave.awaited import awaited
 from slowwave.distil import as_distiller
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning
 from slowwave.facts import timeless_id
@@ -404,19 +405,33 @@ class Memory:
 
         return night_reports(self._layout.reports)
 
-    def start(self, schedule: str = "0 3 * * *") -> None:
+    def start(
+        self,
+        schedule: str = "0 3 * * *",
+        *,
+        user_id: str | None = None,
+        done: Callable[[NightReport | Exception], object] | None = None,
+    ) -> None:
         """Run a night by a cron expression (five fields, local time), in the background, until `stop` or `close`.
+
+        Args:
+            schedule: minute, hour, day of the month, month, weekday.
+            user_id: whose recent facts are learned; everybody's if None.
+            done: called after each of these nights, in its thread, with its report or with the error that ended it (which is
+                logged as well).
 
         Raises:
             InvalidInput: the schedule is not a cron expression.
         """
         from slowwave.consolidation.schedule import Clock
 
+        if user_id is not None:
+            check_user(user_id)
         self._check_open()
         with _opening:  # of two callers one schedule stays, and none of a memory that is being closed
             if self._closing:
                 raise MemoryClosed(str(self.folder))
-            clock, before = Clock(schedule, self._scheduled_night), self._clock
+            clock, before = Clock(schedule, partial(self._scheduled_night, user_id, done)), self._clock
             self._clock = clock
         if before is not None:
             before.stop()
@@ -521,21 +536,18 @@ class Memory:
 
     # -- the same, awaited -----------------------------------------------------------------------------------------
 
-    async def aadd(self, content: Content, **options: Any) -> list[Fact]:
-        """`add` in a thread."""
-        return await asyncio.to_thread(self.add, content, **options)
-
-    async def asearch(self, query: str, **options: Any) -> list[ScoredFact]:
-        """`search` in a thread."""
-        return await asyncio.to_thread(self.search, query, **options)
-
-    async def aask(self, question: str, **options: Any) -> Answer:
-        """`ask` in a thread."""
-        return await asyncio.to_thread(self.ask, question, **options)
-
-    async def aconsolidate(self, **options: Any) -> NightReport:
-        """`consolidate` in a thread."""
-        return await asyncio.to_thread(self.consolidate, **options)
+    aadd = awaited(add)
+    aadd_many = awaited(add_many)
+    asearch = awaited(search)
+    aget = awaited(get)
+    aget_all = awaited(get_all)
+    aupdate = awaited(update)
+    adelete = awaited(delete)
+    adelete_all = awaited(delete_all)
+    ahistory = awaited(history)
+    aask = awaited(ask)
+    astream = awaited(stream)
+    aconsolidate = awaited(consolidate)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -615,13 +627,21 @@ class Memory:
         if self._answerer is not None:
             self._answerer.forget(sorted(users))
 
-    def _scheduled_night(self) -> None:
+    def _scheduled_night(
+        self, user_id: str | None = None, done: Callable[[NightReport | Exception], object] | None = None
+    ) -> None:
         try:
-            self.consolidate()
+            report = self.consolidate(user_id=user_id)
         except NightRunning:
             return  # somebody called `consolidate` by hand: that is tonight's night
         except MemoryClosed:
             return  # the next night goes on where this one stopped
+        except Exception as error:
+            if done is not None:
+                done(error)
+            raise  # into the clock's log
+        if done is not None:
+            done(report)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from slowwave.answering import AnswerStream
     from slowwave.types import Answer, ModuleReport, NightReport, Progress
 
-__all__ = ["Call", "counted", "grounds", "printable", "show_demo", "show_night", "show_skills"]
+__all__ = ["Call", "counted", "grounds", "printable", "show_demo", "show_night", "show_skills", "tell_error"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Call:
         """Print a dim line beside the result."""
         if not self.json:
             self.screen.print(printable(text), style="dim")
+
+    def fail(self, kind: str, message: str) -> None:
+        """Say what went wrong: a document for programs, a line for people."""
+        tell_error(self.out, kind, message, as_json=self.json)
 
     def stream(self, pieces: AnswerStream) -> Answer:
         """Print an answer piece by piece as it is generated; returns the whole."""
@@ -118,6 +123,14 @@ class Call:
 
         with bars:
             yield show
+
+
+def tell_error(out: TextIO, kind: str, message: str, *, as_json: bool) -> None:
+    """Write an error: its document to `out`, or its line to standard error."""
+    if as_json:
+        out.write(json.dumps({"error": kind, "message": message}, ensure_ascii=False) + "\n")
+    else:
+        sys.stderr.write(printable(message) + "\n")
 
 
 def grounds(answer: Answer) -> str:

@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 import slowwave.memory as real
-from slowwave import cli, invocation, weights
+from slowwave import cli, invocation, watch, weights
 from slowwave.adapters_store.manifest import ModuleInfo
-from slowwave.errors import FactNotFound, InvalidInput, MemoryLocked, WeightsError
+from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked, WeightsError
 from slowwave.reading import parse_text, read_chat, read_date, read_pairs
 from slowwave.settings import Settings
 from slowwave.terminal import Call, printable
@@ -48,8 +48,6 @@ class NightMemory(FakeMemory):
         super().__init__(folder, settings=settings)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._facts = self.kept.setdefault(self.folder, {})
-        self.scheduled = False
-        self.next_night = THEN
 
     def consolidate(self, *, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
         if self.noise:
@@ -91,14 +89,6 @@ class NightMemory(FakeMemory):
             size_bytes=1_500_000, base="tiny",
         )  # fmt: skip
         return [info] if known else []
-
-    def start(self, schedule: str = "0 3 * * *") -> None:
-        if schedule.count(" ") != 4:
-            raise InvalidInput("Bad schedule", schedule, "Give five cron fields.")
-        self.scheduled = True
-
-    def stop(self) -> None:
-        self.scheduled = False
 
 
 def install(replace: Callable[[Any, str, Any], None], modules: Callable[[str, Any], None]) -> None:
@@ -571,18 +561,106 @@ def test_an_interrupt_is_one_line_and_130(monkeypatch: pytest.MonkeyPatch) -> No
     assert NightMemory._open == {}, "the folder was not given back"
 
 
-def test_an_interrupt_of_the_schedule_waits_for_a_step_and_not_for_the_night(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`stop` lets a night that is under way finish, `close` does not."""
+class Nights:
+    """A clock that strikes when a test says so."""
 
-    def interrupted(self: threading.Event, timeout: float | None = None) -> bool:
+    def __init__(self, schedule: str, job: Callable[[], None]) -> None:
+        self.strike, self.next_run, self.stopped = job, THEN, False
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def every_night(monkeypatch: pytest.MonkeyPatch, *words: str, meanwhile: Sequence[Callable[[], object]]) -> Result:
+    """`sleep --every`, with a night before each of these, and Ctrl-C behind the last."""
+    monkeypatch.setattr(watch, "Clock", Nights)
+
+    def wait(self: threading.Event, timeout: float | None = None) -> bool:
+        for one in meanwhile:
+            watching[0]._clock.strike()  # type: ignore[attr-defined]
+            one()
         raise KeyboardInterrupt
 
-    run("add", "I sing.")
-    monkeypatch.setattr(NightMemory, "stop", lambda self: pytest.fail("it waits for the whole night"))
+    watching: list[watch.Watch] = []
+    told = watch.Watch.tell_next
+    monkeypatch.setattr(watch.Watch, "tell_next", lambda self: (watching.append(self), told(self))[1])
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Event, "wait", interrupted)
-        result = run("sleep", "--every", "0 3 * * *")
-    assert result.exit_code == 130, result.stderr
+        patch.setattr(threading.Event, "wait", wait)
+        return run("sleep", "--every", "0 3 * * *", *words)
+
+
+def test_between_the_nights_of_a_schedule_the_folder_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+    result = every_night(monkeypatch, meanwhile=[lambda: run("add", "I run."), lambda: None, lambda: None])
+    assert result.exit_code == 130
+    assert result.stderr.count("The next night is at 2026-11-21 03:00; Ctrl-C stops.\n") == 4
+    assert [line for line in result.stdout.splitlines() if "settled in" in line] == ["1 of 1 fact settled in 2 s."] * 2
+    assert result.stdout.endswith("Nothing to learn: every fact is settled or left to retrieval.\n")
+    assert NightMemory._open == {}
+
+
+def test_the_nights_of_a_schedule_are_whose_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.", "-u", "ada")
+    run("add", "I run.", "-u", "bob")
+    every_night(monkeypatch, "-u", "bob", meanwhile=[lambda: None])
+    assert [fact.user_id for fact in NightMemory.slept[0].facts] == ["bob"]
+
+
+def test_a_night_of_a_schedule_that_fails_is_told_and_the_next_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+    errors = [WeightsError("m", "it is gone", "Fetch it."), ZeroDivisionError("oh\nno"), None]
+    once = NightMemory.consolidate
+
+    def consolidate(self: NightMemory, **given: Any) -> NightReport:
+        if (error := errors.pop(0)) is not None:
+            raise error
+        return once(self, **given)
+
+    monkeypatch.setattr(NightMemory, "consolidate", consolidate)
+    result = every_night(monkeypatch, "--json", meanwhile=[lambda: None] * 3)
+    documents, rest = [], result.stdout
+    while rest.strip():
+        one, end = json.JSONDecoder().raw_decode(rest)
+        documents.append(one)
+        rest = rest[end:].lstrip()
+    upcoming = {"schedule": "0 3 * * *", "next_night": "2026-11-21T03:00:00+00:00"}
+    assert documents[::2] == [upcoming] * 4
+    assert [one["error"] for one in documents[1:5:2]] == ["WeightsError", "ZeroDivisionError"]
+    assert documents[3]["message"].startswith("Unexpected ZeroDivisionError: oh no")
+    assert documents[5]["settled"] == 1
+    assert documents[-1]["error"] == "Interrupted"
+
+
+def test_an_interrupt_of_the_schedule_waits_for_a_step_and_not_for_the_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+    begun, closed = threading.Event(), threading.Event()
+
+    def consolidate(self: NightMemory, **_: Any) -> NightReport:
+        begun.set()
+        assert closed.wait(20)
+        raise MemoryClosed("m")
+
+    monkeypatch.setattr(NightMemory, "consolidate", consolidate)
+    monkeypatch.setattr(NightMemory, "close", lambda self: closed.set())
+    monkeypatch.setattr(watch, "Clock", Nights)
+    out = io.StringIO()
+    watching = watch.Watch(Call(Path("slowwave-memory"), "ada", None, False, False, Settings(), out), "0 3 * * *")
+    night = threading.Thread(target=watching._night)
+    night.start()
+    assert begun.wait(20)
+
+    def interrupted(timeout: float) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching._ending, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        watching.wait()
+    night.join(20)
+    assert not night.is_alive()
+    assert watching._clock.stopped  # type: ignore[attr-defined]
+    assert out.getvalue() == "", "a night that is asked to stop has not failed"
+    watching._night()
+    assert out.getvalue() == "", "and no other one begins"
 
 
 @pytest.mark.parametrize(
@@ -678,14 +756,13 @@ def test_the_verbs_on_a_real_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_fake_takes_what_the_memory_takes() -> None:
     names = [
         "add", "add_many", "ask", "stream", "search", "get_all", "delete", "delete_all", "consolidate", "modules",
-        "settled_ids", "start", "stop", "close",
+        "settled_ids", "close",
     ]  # fmt: skip
     for name in names:
         wanted = inspect.signature(getattr(NightMemory, name)).parameters
         takes = inspect.signature(getattr(real.Memory, name)).parameters
         named = {key for key, parameter in wanted.items() if parameter.kind is not inspect.Parameter.VAR_KEYWORD}
         assert named <= set(takes), name
-    assert {"scheduled", "next_night"} <= set(dir(real.Memory))
 
 
 # -- properties -------------------------------------------------------------------------------------------------------
@@ -806,7 +883,7 @@ def test_ctrl_c_ends_the_schedule_cleanly() -> None:
     Path("m").mkdir()
     child = process("-f", "m", "sleep", "--every", "0 3 * * *", code=WITH_FAKE)
     assert child.stderr is not None
-    assert child.stderr.readline() == "The next night is at 2026-11-21 03:00; Ctrl-C stops.\n"
+    assert re.fullmatch(r"The next night is at \d{4}-\d\d-\d\d 03:00; Ctrl-C stops\.\n", child.stderr.readline())
     child.send_signal(signal.SIGINT)
     out, said = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")

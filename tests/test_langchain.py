@@ -31,8 +31,9 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests, Retriev
 from langchain_tests.unit_tests import ChatModelUnitTests
 from typing_extensions import TypedDict
 
+from slowwave.awaited import off_the_loop
 from slowwave.errors import InvalidInput, MissingExtra
-from slowwave.integrations._answers import off_the_loop, spoken
+from slowwave.integrations._answers import spoken
 from slowwave.integrations._turns import recall_block, to_question, what_was_said, without_recall
 from slowwave.integrations.langchain import ChatSlowwave, SlowwaveRetriever
 from slowwave.memory import Memory

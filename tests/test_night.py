@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from slowwave import Fact, Memory, NightReport
 from slowwave.adapters_store.manifest import KnownFact
 from slowwave.adapters_store.shape import SlotShape
-from slowwave.consolidation import night
+from slowwave.consolidation import night, schedule
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.journal import Dropped, Journal, NightPlan, PlannedGroup
 from slowwave.consolidation.lessons import unwritten, write_lesson
@@ -725,6 +725,38 @@ def test_a_scheduled_night_runs(tmp_path: Path, tiny_model: Path) -> None:
     clock._job.modify(next_run_time=__import__("datetime").datetime.now(clock._job.trigger.timezone))
     assert ran.wait(20)
     clock.stop()
+
+
+def test_a_scheduled_night_tells_how_it_ended(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs: list[Any] = []
+
+    class Struck(schedule.Clock):
+        def __init__(self, when: str, job: Any) -> None:
+            super().__init__(when, job)
+            jobs.append(schedule._logged(job))
+
+    monkeypatch.setattr(schedule, "Clock", Struck)
+    ends: list[Any] = []
+    with open_memory(tmp_path, tiny_model) as memory:
+        memory.add("I like tea.", user_id="ada")
+        memory.add("I like rum.", user_id="bob")
+        with pytest.raises(InvalidInput, match="user"):
+            memory.start(user_id="")
+        memory.start(user_id="bob", done=ends.append)
+        jobs[0]()
+        assert {fact.user_id for fact in ends.pop().facts} == {"bob"}
+        monkeypatch.setattr(night.Night, "run", lambda *_: 1 / 0)
+        jobs[0]()
+        assert isinstance(ends.pop(), ZeroDivisionError)
+        assert "a scheduled night failed" in caplog.text
+        with memory._night:  # one by hand is under way
+            jobs[0]()
+        assert not ends
+        memory.start()
+        jobs[1]()  # nobody is told, and it is logged all the same
+        assert not ends
 
 
 def test_a_night_plans_by_the_capacity_table(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,13 @@ def test_a_folder_that_lacks_something_is_refused_by_name(tmp_path: Path, withou
 
 @pytest.mark.parametrize(
     ("config", "window"),
-    [('{"max_position_embeddings": 2048}', 2048), ('{"n_positions": 1024}', 1024), ("{}", None), ("[]", None), ("{", None)],
+    [
+        ('{"max_position_embeddings": 2048}', 2048),
+        ('{"n_positions": 1024}', 1024),
+        ("{}", None),
+        ("[]", None),
+        ("{", None),
+    ],
 )
 def test_a_model_says_how_much_it_reads(tmp_path: Path, config: str, window: int | None) -> None:
     folder = base_folder(tmp_path / "model")

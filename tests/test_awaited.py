@@ -1,0 +1,75 @@
+"""The awaited siblings of a memory: the same results, off the event loop, and no method is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from pathlib import Path
+
+import pytest
+
+from slowwave.awaited import awaited
+from slowwave.errors import FactNotFound, InvalidInput
+from slowwave.memory import Memory
+
+QUICK = {"close", "modules", "nights", "settled_ids", "shared", "start", "status", "stop", "version"}
+"""What looks at little, or what one does once: no sibling."""
+
+
+def test_every_method_that_takes_long_has_an_awaited_sibling_with_its_parameters() -> None:
+    public = {name for name, one in inspect.getmembers(Memory, callable) if not name.startswith("_")}
+    siblings = {name for name in public if inspect.iscoroutinefunction(getattr(Memory, name))}
+    assert {name.removeprefix("a") for name in siblings} == public - siblings - QUICK
+    for name in siblings:
+        one, other = getattr(Memory, name), getattr(Memory, name.removeprefix("a"))
+        assert inspect.signature(one).parameters == inspect.signature(other).parameters
+        assert one.__name__ == name
+        assert one.__qualname__ == f"Memory.{name}"
+
+
+async def test_awaited_it_is_the_same_memory(tmp_path: Path, tiny_model: Path) -> None:
+    with Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256") as memory:
+        (fact,) = await memory.aadd("I live in Porto.", user_id="ana")
+        await memory.aadd_many(["I play chess.", "I speak French."], user_id="ana")
+        assert {one.text for one in await memory.aget_all(user_id="ana")} == {
+            "I live in Porto.",
+            "I play chess.",
+            "I speak French.",
+        }
+        assert (await memory.asearch("Where do I live?", user_id="ana", k=1))[0].fact == await memory.aget(fact.id)
+        new = await memory.aupdate(fact.id, "I live in Faro.")
+        assert [one.text for one in await memory.ahistory(new.id)] == ["I live in Porto.", "I live in Faro."]
+        stream = await memory.astream("Where do I live?", user_id="ana")
+        pieces = [piece async for piece in stream]
+        answer = await memory.aask("Where do I live?", user_id="ana")
+        assert "".join(pieces) == answer.text == stream.answer.text
+        await memory.adelete(new.id)
+        with pytest.raises(FactNotFound):
+            await memory.aget(new.id)
+        assert await memory.adelete_all(user_id="ana") == 2
+        with pytest.raises(InvalidInput):
+            await memory.aadd("")
+        assert not (await memory.aconsolidate()).facts
+
+
+async def test_the_event_loop_goes_on_and_a_subclass_is_asked_for_its_own() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    class One:
+        def wait(self, what: str) -> str:
+            raise NotImplementedError
+
+        await_it = awaited(wait)
+
+    class Other(One):
+        def wait(self, what: str) -> str:
+            begun.set()
+            assert may_end.wait(10)
+            return what.upper()
+
+    task = asyncio.create_task(Other().await_it("ada"))
+    while not begun.is_set():
+        await asyncio.sleep(0.001)
+    may_end.set()  # from the loop, which is not blocked
+    assert await task == "ADA"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from slowwave.errors import InvalidInput
@@ -32,6 +33,8 @@ def parse_schedule(schedule: str) -> Any:
     from apscheduler.triggers.combining import OrTrigger
     from apscheduler.triggers.cron import CronTrigger
 
+    if not isinstance(schedule, str):
+        raise InvalidInput("Bad schedule", schedule, "Give five cron fields, for example '0 3 * * *'.")
     try:
         fields = schedule.split()
         if len(fields) != 5:
@@ -42,7 +45,10 @@ def parse_schedule(schedule: str) -> Any:
             CronTrigger(minute=minute, hour=hour, day=one, month=month.lower(), day_of_week=_weekdays(other))
             for one, other in either
         ]
-        return triggers[0] if len(triggers) == 1 else OrTrigger(triggers)
+        trigger = triggers[0] if len(triggers) == 1 else OrTrigger(triggers)
+        if trigger.get_next_fire_time(None, datetime.now(UTC)) is None:
+            raise ValueError("There is no such day")
+        return trigger
     except ValueError as error:
         remedy = f"{error}. Give five cron fields: minute hour day month weekday, for example '0 3 * * *'."
         raise InvalidInput("Bad schedule", schedule, remedy) from None
@@ -86,9 +92,11 @@ class Clock:
         from apscheduler.schedulers.background import BackgroundScheduler
 
         trigger = parse_schedule(schedule)
+        self._running: int | None = None
+        """The thread that the job runs in."""
         self._scheduler = BackgroundScheduler(daemon=True)
         self._job = self._scheduler.add_job(
-            _logged(job),
+            self._run(_logged(job)),
             trigger,
             id="slowwave-night",
             max_instances=1,
@@ -104,8 +112,18 @@ class Clock:
         return moment
 
     def stop(self) -> None:
-        """Start no more nights, and wait for one that is under way."""
-        self._scheduler.shutdown(wait=True)
+        """Start no more nights, and wait for one that is under way, unless it is that one who asks."""
+        self._scheduler.shutdown(wait=self._running != threading.get_ident())
+
+    def _run(self, job: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            self._running = threading.get_ident()
+            try:
+                job()
+            finally:
+                self._running = None
+
+        return run
 
 
 def _logged(job: Callable[[], object]) -> Callable[[], None]:

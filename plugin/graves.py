@@ -12,7 +12,7 @@ from typing import Any
 
 from slowwave.adapters_store.layout import write_atomically
 
-__all__ = ["PAGE", "Graves", "pages"]
+__all__ = ["PAGE", "Graves", "pages", "secret"]
 
 PAGE = 5000
 """The most rows in one call of Chroma, which refuses more than 5461."""
@@ -24,15 +24,20 @@ def pages(ids: Sequence[str]) -> Iterator[list[str]]:
         yield list(ids[start : start + PAGE])
 
 
+def secret(file: Path) -> bytes:
+    """The key in a file, which is made if there is none."""
+    if not file.exists():
+        write_atomically(file, secrets.token_bytes(32))
+        file.chmod(0o600)
+    return file.read_bytes()
+
+
 class Graves:
     """When facts were deleted, by a hash of their id that nobody can guess without this memory's key."""
 
     def __init__(self, collection: Any, key_file: Path) -> None:
         self._collection = collection
-        if not key_file.exists():
-            write_atomically(key_file, secrets.token_bytes(32))
-            key_file.chmod(0o600)
-        self._key = key_file.read_bytes()
+        self._key = secret(key_file)
 
     def dig(self, ids: Sequence[str]) -> None:
         """Note that these facts are deleted now."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from slowwave.messages import as_message
 from slowwave.prompts import display_name
 from slowwave.types import Fact, Message, Scalar
 
-__all__ = ["Content", "check_moment", "check_question", "check_user", "to_facts"]
+__all__ = ["Content", "check_id", "check_moment", "check_question", "check_user", "check_where", "to_facts"]
 
 Content = str | Message | Mapping[str, Any] | Sequence[Any]
 """What `add` takes: a text, a chat message, or a list of chat messages (see `messages.as_message`)."""
@@ -33,6 +34,7 @@ def to_facts(
     limit: int,
     distiller: Distiller | None = None,
     assistant: bool = False,
+    dated: Callable[[Sequence[Message]], Sequence[Message]] | None = None,
 ) -> list[Fact]:
     """The facts in a text (exactly one, as it is) or in chat messages (what a distiller makes of the user's turns).
 
@@ -42,6 +44,7 @@ def to_facts(
     Args:
         distiller: None for the built-in rules.
         assistant: whether the assistant's turns are learned from as well, as somebody else's than the user's.
+        dated: gives messages that have no date one; now if None.
 
     Raises:
         InvalidInput: a text is empty or longer than `limit` characters, a message is malformed, or an id or metadata
@@ -50,6 +53,7 @@ def to_facts(
     check_user(user_id)
     check_moment(said_at)
     extra = _check_metadata(metadata)
+    source = _check_source(extra.pop("source", None) if source is None else source)
     if isinstance(content, str):
         text = _check_text(content, limit)
         return [_fact(text, user_id, said_at, source or "user", extra)]
@@ -64,12 +68,13 @@ def to_facts(
         :1
     ]:  # a blank turn, such as a picture, is no harm among others
         _check_text(text, limit=max(limit, 20_000))
-    dated = [turn.model_copy(update={"said_at": _moment(turn.said_at or said_at)}) for turn in turns]
-    distil = distiller or as_distiller(None)
     speaker = display_name(user_id)
-    found = [(one, _learned(one, dated, user_id, source or "user", extra)) for one in distil(dated, speaker)]
+    turns = [_at(_own(turn, user_id, speaker), said_at) for turn in turns]
+    turns = [_at(turn, datetime.now(UTC)) for turn in (turns if dated is None else dated(turns))]
+    distil = distiller or as_distiller(None)
+    found = [(one, _learned(one, turns, user_id, source or "user", extra)) for one in distil(turns, speaker)]
     if assistant:
-        turned = [_turned(turn, speaker) for turn in dated]
+        turned = [_turned(turn, speaker) for turn in turns]
         found += [
             (one, _learned(one, turned, user_id, source or "assistant", extra)) for one in distil(turned, speaker)
         ]
@@ -87,15 +92,39 @@ def check_user(user_id: object) -> str:
     return user_id
 
 
+def check_id(fact_id: object) -> str:
+    """The id of a fact.
+
+    Raises:
+        InvalidInput: it is no text.
+    """
+    if not isinstance(fact_id, str) or not _is_storable(fact_id):
+        raise InvalidInput("Bad fact id", fact_id, "Give the `id` of a fact.")
+    return fact_id
+
+
 def check_question(question: object) -> str:
-    """A question that is a text with something in it.
+    """A question that is a text with something in it; half of a character, as of an emoji that was cut, becomes a "?".
 
     Raises:
         InvalidInput: it is not.
     """
     if not isinstance(question, str) or not question.strip():
         raise InvalidInput("Empty question", question, "Ask something.")
-    return question.strip()
+    return question.strip().encode("utf-8", "replace").decode()
+
+
+def check_where(where: object) -> dict[str, Scalar] | None:
+    """A filter by metadata: names, and the value that each must have.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if where is None:
+        return None
+    if not isinstance(where, Mapping):
+        raise InvalidInput("Bad where", where, 'Give names and values, for example {"topic": "food"}.')
+    return _check_metadata(where) or None
 
 
 def check_moment(moment: object) -> None:
@@ -115,6 +144,19 @@ def with_zone(moment: datetime) -> datetime:
 
 def _moment(said_at: datetime | None) -> datetime:
     return with_zone(said_at) if said_at is not None else datetime.now(UTC).astimezone()
+
+
+def _at(turn: Message, said_at: datetime | None) -> Message:
+    """The turn with its own date or else this one; with its time zone."""
+    moment = turn.said_at or said_at
+    return turn if moment is None else turn.model_copy(update={"said_at": with_zone(moment)})
+
+
+def _own(turn: Message, user_id: str, speaker: str | None) -> Message:
+    """The turn without the name of its speaker where that is the user."""
+    if turn.role in LEARNED and turn.name and turn.name.casefold() in {user_id.casefold(), (speaker or "").casefold()}:
+        return turn.model_copy(update={"name": None})
+    return turn
 
 
 def _fact(text: str, user_id: str, said_at: datetime | None, source: str, metadata: Mapping[str, Scalar]) -> Fact:
@@ -157,16 +199,34 @@ def _check_text(text: object, limit: int) -> str:
     if len(plain) > limit:
         remedy = f"It has {len(plain)} characters, the limit is {limit}. Split it, or raise max_fact_chars."
         raise InvalidInput("Text too long", plain, remedy)
-    if any(unicodedata.category(letter) == "Cs" or letter == "\x00" for letter in plain):
+    if not _is_storable(plain):
         raise InvalidInput("Text with characters that cannot be stored", plain, "Remove NUL and lone surrogates.")
     return plain
 
 
+def _check_source(source: object) -> str | None:
+    if source is not None and (not isinstance(source, str) or not source.strip() or not _is_storable(source)):
+        raise InvalidInput("Bad source", source, "Give a text, such as the name of a file.")
+    return source
+
+
 def _check_metadata(metadata: Mapping[str, Scalar] | None) -> dict[str, Scalar]:
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise InvalidInput("Bad metadata", metadata, 'Give names and values, for example {"topic": "food"}.')
     extra = dict(metadata or {})
     for key, value in extra.items():
-        if not isinstance(key, str) or not key or key.startswith(("slowwave_", "chroma:")):
+        if not isinstance(key, str) or not key or key.startswith(("slowwave_", "chroma:")) or not _is_storable(key):
             raise InvalidInput("Bad metadata key", key, "Give a non-empty text that does not start with 'slowwave_'.")
+        if isinstance(value, str) and not _is_storable(value):
+            raise InvalidInput(f"Bad metadata value for {key!r}", value, "Remove NUL and lone surrogates.")
         if not isinstance(value, (str, int, float, bool)):
             raise InvalidInput(f"Bad metadata value for {key!r}", value, "Give text, a number, or true/false.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidInput(f"Bad metadata value for {key!r}", value, "Give a finite number.")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise InvalidInput(f"Bad metadata value for {key!r}", value, "It has more than 64 bits: give it as text.")
     return extra
+
+
+def _is_storable(text: str) -> bool:
+    return not any(unicodedata.category(letter) == "Cs" or letter == "\x00" for letter in text)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import ModuleInfo
@@ -16,12 +18,13 @@ from slowwave.awaited import awaited
 from slowwave.distil import as_distiller
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning
 from slowwave.facts import timeless_id
-from slowwave.intake import Content, check_question, check_user, to_facts
+from slowwave.graves import secret
+from slowwave.intake import Content, check_id, check_question, check_user, check_where, to_facts
 from slowwave.lock import FolderLock
 from slowwave.messages import as_messages
 from slowwave.origin import remember, with_origin
 from slowwave.settings import Settings
-from slowwave.types import Answer, Fact, NightReport, Progress, Scalar, ScoredFact, no_progress
+from slowwave.types import Answer, Fact, Message, NightReport, Progress, Scalar, ScoredFact, no_progress
 
 if TYPE_CHECKING:
     from slowwave.answering import Answerer, AnswerStream
@@ -29,11 +32,21 @@ if TYPE_CHECKING:
     from slowwave.embedder import Embedder
     from slowwave.facts import FactStore
     from slowwave.recall import Recall
+    from slowwave.retold import Conversation, Retold
 
 __all__ = ["Memory"]
 
 _WINDOW = 8192
 """What the default base model reads, in tokens."""
+
+
+class _Rooms(NamedTuple):
+    """What opens with the first fact or search."""
+
+    embedder: Embedder
+    facts: FactStore
+    recall: Recall
+    retold: Retold
 
 
 class Memory:
@@ -71,8 +84,12 @@ class Memory:
             MemoryLocked: another process, or this one, has the folder open.
             InvalidInput: a setting is unknown or out of bounds, or the distiller is none of these.
         """
+        if settings is not None and not isinstance(settings, Settings):
+            raise InvalidInput("Bad settings", settings, "Give Settings(...), or single ones by name.")
         given = settings.model_dump(exclude_unset=True) if settings is not None else {}
         self.folder = Path(folder).expanduser().resolve()
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InvalidInput("The memory folder is a file", str(folder), "Give a folder, or the name of a new one.")
         self.settings = with_origin(self.folder, Settings.checked(**given | overrides))
         self._layout = FolderLayout(self.folder)
         if writer is not None:
@@ -88,15 +105,15 @@ class Memory:
         self._closing = False
         self._closed = False
         self._clock: Clock | None = None
-        self._rooms: tuple[Embedder, FactStore, Recall] | None = None
+        self._rooms: _Rooms | None = None
         self._answerer: Answerer | None = None
-        self._lock = FolderLock(self.folder)
-        try:
-            self._store = AdapterStore(self._layout)
-        except BaseException:
-            self._lock.release()
-            raise
-        with _opening:
+        with _opening:  # whoever finds the lock taken by this process finds the memory as well
+            self._lock = FolderLock(self.folder)
+            try:
+                self._store = AdapterStore(self._layout)
+            except BaseException:
+                self._lock.release()
+                raise
             _shared[self.folder] = self
 
     @classmethod
@@ -128,9 +145,25 @@ class Memory:
         the later date, and its metadata names the days before as ``also_said``. A statement about something that has one
         value at a time ("My phone number is ...", "I moved to ...") supersedes the older one, as `update` does.
 
+        A conversation may be handed in again and again as it grows: messages without a date that were told before, by their
+        id or by all that stands before them, keep the time at which they were first told.
+
+        Args:
+            content: a text, a message, or messages.
+            user_id: whose memory it is.
+            said_at: when it was said, where a message has no date of its own; now if None.
+            source: where it comes from, such as the name of a file; "source" in the metadata will do as well.
+            metadata: what `search` and `get_all` can filter by.
+
         Raises:
             InvalidInput: nothing was written, because something in it is empty, too long or malformed.
         """
+        told: list[Conversation] = []
+
+        def dated(turns: Sequence[Message]) -> Sequence[Message]:
+            told.append(self._open().retold.dated(user_id, turns, datetime.now(UTC).astimezone()))
+            return told[-1].turns
+
         facts = to_facts(
             content,
             user_id=user_id,
@@ -140,8 +173,12 @@ class Memory:
             limit=self.settings.max_fact_chars,
             distiller=self._distiller,
             assistant=self.settings.learn_assistant,
+            dated=dated,
         )
-        return self._keep(facts, alike=not isinstance(content, str))
+        kept = self._keep(facts, alike=not isinstance(content, str))
+        for conversation in told:
+            self._open().retold.note(conversation)
+        return kept
 
     def add_many(
         self,
@@ -179,9 +216,9 @@ class Memory:
         Args:
             where: only facts whose metadata (or ``source``) equal these values.
         """
-        if k < 1:
+        if not isinstance(k, int) or k < 1:
             raise InvalidInput("Bad k", k, "Ask for at least one fact.")
-        return self._recall.search(check_question(query), check_user(user_id), k, where)[0]
+        return self._recall.search(check_question(query), check_user(user_id), k, check_where(where))[0]
 
     def get(self, fact_id: str) -> Fact:
         """One fact by its id, a superseded one too.
@@ -189,7 +226,7 @@ class Memory:
         Raises:
             FactNotFound: there is none.
         """
-        return self._facts.get(fact_id)
+        return self._facts.get(check_id(fact_id))
 
     def get_all(
         self,
@@ -206,7 +243,7 @@ class Memory:
         """
         if offset < 0 or (limit is not None and limit < 0):
             raise InvalidInput("Bad limit or offset", (limit, offset), "Give 0 or more.")
-        facts = self._facts.live(user_id if user_id is None else check_user(user_id), where)
+        facts = self._facts.live(user_id if user_id is None else check_user(user_id), check_where(where))
         return facts[offset : None if limit is None else offset + limit]
 
     def update(
@@ -228,14 +265,14 @@ class Memory:
             InvalidInput: the text cannot be stored.
         """
         with self._guard:
-            old = self._facts.versions(fact_id)[-1]
+            old = self._facts.versions(check_id(fact_id))[-1]
             # Whose words it is stays, unless that is what changes; the days on which it was said belong to the text.
             kept = dict(old.metadata) if metadata is None else {**_only(old, "name"), **metadata}
             (new,) = to_facts(
                 text,
                 user_id=old.user_id,
                 said_at=said_at,
-                source=old.source,
+                source=old.source if metadata is None or "source" not in metadata else None,
                 metadata=kept,
                 limit=self.settings.max_fact_chars,
             )
@@ -257,7 +294,7 @@ class Memory:
             FactNotFound: there is no such fact.
         """
         with self._guard:
-            self._erase(self._facts.versions(fact_id))
+            self._erase(self._facts.versions(check_id(fact_id)))
 
     def delete_all(self, *, user_id: str) -> int:
         """Forget everything about a user; returns how many live facts went."""
@@ -272,7 +309,7 @@ class Memory:
         Raises:
             FactNotFound: there is no such fact.
         """
-        return self._facts.versions(fact_id)
+        return self._facts.versions(check_id(fact_id))
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
@@ -325,9 +362,9 @@ class Memory:
         """Answer like `ask`, piece by piece; the stream's `answer` is the whole of it."""
         from slowwave.answering import AnswerStream, Request
 
-        if max_tokens is not None and max_tokens < 1:
+        if max_tokens is not None and (not isinstance(max_tokens, int) or max_tokens < 1):
             raise InvalidInput("Bad max_tokens", max_tokens, "Allow at least one token.")
-        if temperature < 0:
+        if not isinstance(temperature, (int, float)) or not 0 <= temperature < math.inf:
             raise InvalidInput("Bad temperature", temperature, "Give 0 or more.")
         request = Request(
             check_question(question),
@@ -337,7 +374,7 @@ class Memory:
             use_modules,
             max_tokens,
             temperature,
-            (stop,) if isinstance(stop, str) else tuple(stop),
+            (stop,) if isinstance(stop, str) else tuple(stop or ()),
         )
         return AnswerStream(self._answering().stream(request))
 
@@ -366,8 +403,9 @@ class Memory:
             raise NightRunning(str(self.folder))
 
         def watched(stage: str, done: int, total: int) -> None:
-            # Progress is told of between two steps, never inside a publication: here a night can stop.
-            if self._closing:
+            # Progress is told of between two steps, never inside a publication: here a night can stop. A program that ends
+            # waits for its threads: it must not wait for a whole night.
+            if self._closing or not threading.main_thread().is_alive():
                 raise MemoryClosed(str(self.folder))
             progress(stage, done, total)
 
@@ -375,7 +413,7 @@ class Memory:
             self._night_thread = threading.get_ident()
             if self._closing:
                 raise MemoryClosed(str(self.folder))
-            embedder, facts, _ = self._open()
+            embedder, facts, *_ = self._open()
             source = self._writer_source
             if self.settings.skills == "auto":
                 prepare(self.settings, names=("reader",), progress=watched)
@@ -475,7 +513,7 @@ class Memory:
         Raises:
             FactNotFound: there is no such fact.
         """
-        fact = self._facts.get(fact_id)
+        fact = self._facts.get(check_id(fact_id))
         return "settled" if fact.id in self.settled_ids(user_id=fact.user_id) else "recent"
 
     @property
@@ -513,7 +551,8 @@ class Memory:
             rooms, self._rooms, self._answerer = self._rooms, None, None
             try:
                 if rooms is not None:
-                    rooms[1].close()
+                    rooms.retold.close()
+                    rooms.facts.close()
             finally:  # whatever a full disk says: the folder can be opened again
                 self._lock.release()
                 with _opening:
@@ -531,6 +570,14 @@ class Memory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """One memory a folder: a copy of what holds it holds the same one."""
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Memory], tuple[str, Settings]]:
+        """Elsewhere it is whatever is open on the folder there, with the same settings; without a writer and a distiller."""
+        return _revive, (str(self.folder), self.settings)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.folder)!r}{', closed' if self._closed else ''})"
 
@@ -547,34 +594,57 @@ class Memory:
     ahistory = awaited(history)
     aask = awaited(ask)
     astream = awaited(stream)
-    aconsolidate = awaited(consolidate)
+    aclose = awaited(close)
+
+    async def aconsolidate(self, *, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
+        """`consolidate` in a thread; where the task is cancelled the night stops after its current step."""
+        cancelled = threading.Event()
+
+        def watched(stage: str, done: int, total: int) -> None:
+            if cancelled.is_set():
+                raise asyncio.CancelledError
+            progress(stage, done, total)
+
+        try:
+            return await asyncio.to_thread(self.consolidate, user_id=user_id, progress=watched)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _open(self) -> tuple[Embedder, FactStore, Recall]:
+    def _open(self) -> _Rooms:
         self._check_open()
         with self._guard:
             if self._rooms is None:
                 from slowwave.embedder import load_embedder
                 from slowwave.facts import FactStore
                 from slowwave.recall import Recall
+                from slowwave.retold import Retold
 
                 embedder = load_embedder(self.settings.embedder)
                 facts = FactStore(self._layout.facts, embedder)
                 remember(self._layout, self.settings, anew=False)
-                self._rooms = (embedder, facts, Recall(facts, embedder))
+                retold = Retold(self._layout.told, secret(self._layout.secret))
+                self._rooms = _Rooms(embedder, facts, Recall(facts, embedder), retold)
             return self._rooms
 
     @property
     def _facts(self) -> FactStore:
-        return self._open()[1]
+        return self._open().facts
 
     @property
     def _recall(self) -> Recall:
-        return self._open()[2]
+        return self._open().recall
 
     def _answering(self) -> Answerer:
-        embedder, facts, recall = self._open()
+        embedder, facts, recall, _ = self._open()
         with self._guard:
             if self._answerer is None:
                 from slowwave.answering import Answerer
@@ -650,6 +720,10 @@ class Memory:
 
 def _only(fact: Fact, *names: str) -> dict[str, Scalar]:
     return {name: fact.metadata[name] for name in names if name in fact.metadata}
+
+
+def _revive(folder: str, settings: Settings) -> Memory:
+    return Memory.shared(folder, settings=settings)
 
 
 _shared: dict[Path, Memory] = {}

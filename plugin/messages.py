@@ -48,8 +48,8 @@ def as_messages(given: Iterable[object], *, other: str | None = None) -> list[Me
 def as_message(given: object, index: int = 0, *, other: str | None = None) -> Message:
     """One message, from a `Message`, a dictionary, or an object with a content and a role (or LangChain's type).
 
-    Of a dictionary "role", "content", "name" and "said_at" (or "date"; ISO text will do) are read and the rest, such as tool
-    calls, is left alone. Content may be a list of parts, of which the text counts, or None.
+    Of a dictionary "role", "content", "name", "id" and "said_at" (or "date"; ISO text will do) are read and the rest, such as
+    tool calls, is left alone. Content may be a list of parts, of which the text counts, or None.
 
     Args:
         index: its place in the conversation, for errors.
@@ -61,7 +61,7 @@ def as_message(given: object, index: int = 0, *, other: str | None = None) -> Me
     if isinstance(given, Message):
         fields = dict(given)
     elif isinstance(given, Mapping):
-        fields = {key: given[key] for key in ("role", "content", "name") if key in given}
+        fields = {key: given[key] for key in ("role", "content", "name", "id") if key in given}
         fields["said_at"] = given.get("said_at") or given.get("date")
     else:
         one: Any = given  # whatever has a role, or a type, and a content
@@ -71,7 +71,7 @@ def as_message(given: object, index: int = 0, *, other: str | None = None) -> Me
             role = role.removesuffix(_PIECE).lower()
         extra = getattr(given, "additional_kwargs", None)  # where LlamaIndex has a name
         name = getattr(given, "name", None) or (extra.get("name") if isinstance(extra, Mapping) else None)
-        fields = {"role": role, "name": name}
+        fields = {"role": role, "name": name, "id": getattr(given, "id", None)}
         if hasattr(one, "content"):
             fields["content"] = one.content
     spoken = fields.get("role")
@@ -79,6 +79,7 @@ def as_message(given: object, index: int = 0, *, other: str | None = None) -> Me
     if role is None or "content" not in fields:
         raise InvalidInput(f"Malformed message {index}", given, _REMEDY)
     fields |= {"role": role, "content": text_of(fields["content"])}
+    fields["id"] = key if isinstance(key := fields.get("id"), str) else None
     if isinstance(when := fields.get("said_at"), str):
         fields["said_at"] = _date(when, index)
     try:

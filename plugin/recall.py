@@ -74,7 +74,8 @@ class Recall:
         for key, stored in self._facts.vectors(missing).items():
             dense[key] = max(0.0, float(stored @ vector))
         scored = [
-            ScoredFact(fact=fact, score=(dense.get(key, 0.0) + covered.get(key, 0.0)) / 2)
+            # Cosines of normalised vectors come to a little more than 1.
+            ScoredFact(fact=fact, score=min(1.0, (dense.get(key, 0.0) + covered.get(key, 0.0)) / 2))
             for key, fact in found.items()
         ]
         scored.sort(key=lambda hit: (-hit.score, hit.fact.id))

@@ -79,6 +79,8 @@ class Message(Value):
     """When it was said; the time of adding if nothing is given."""
     name: str | None = None
     """The speaker, if it is not the user whose memory this is."""
+    id: str | None = None
+    """What its framework calls it: a message with an id that was told before is the same one."""
 
 
 class Fact(Value):

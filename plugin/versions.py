@@ -58,7 +58,8 @@ class Ledger:
         known = self._facts.get(fact.id)
         if known is None and alike:
             known = self._alike(fact)
-        self._told.add(fact.id if known is None else known.id)
+        if known is None:  # what is only said again was not told together with what is new
+            self._told.add(fact.id)
         if known is not None and known.superseded_by is None:
             return self._again(known, fact)
         if known is not None:

@@ -13,7 +13,7 @@ from slowwave.awaited import awaited
 from slowwave.errors import FactNotFound, InvalidInput
 from slowwave.memory import Memory
 
-QUICK = {"close", "modules", "nights", "settled_ids", "shared", "start", "status", "stop", "version"}
+QUICK = {"modules", "nights", "settled_ids", "shared", "start", "status", "stop", "version"}
 """What looks at little, or what one does once: no sibling."""
 
 
@@ -51,6 +51,29 @@ async def test_awaited_it_is_the_same_memory(tmp_path: Path, tiny_model: Path) -
         with pytest.raises(InvalidInput):
             await memory.aadd("")
         assert not (await memory.aconsolidate()).facts
+
+
+async def test_a_night_whose_task_is_cancelled_stops_after_its_step(tmp_path: Path, tiny_model: Path) -> None:
+    begun, steps = threading.Event(), list[str]()
+
+    def progress(stage: str, done: int, total: int) -> None:
+        steps.append(stage)
+        begun.set()
+
+    async with Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256") as memory:
+        memory.add("I live in Porto.")
+        night = asyncio.create_task(memory.aconsolidate(progress=progress))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        night.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await night
+        with memory._night:  # the thread is through
+            told = len(steps)
+        assert not memory.nights(), "it did not run to its end"
+        assert (await memory.aconsolidate()).resumed or told < 5
+        assert memory.settled_ids()
+    assert memory.closed
 
 
 async def test_the_event_loop_goes_on_and_a_subclass_is_asked_for_its_own() -> None:

@@ -583,7 +583,12 @@ def every_night(monkeypatch: pytest.MonkeyPatch, *words: str, meanwhile: Sequenc
 
     watching: list[watch.Watch] = []
     told = watch.Watch.tell_next
-    monkeypatch.setattr(watch.Watch, "tell_next", lambda self: (watching.append(self), told(self))[1])
+
+    def tell_next(self: watch.Watch) -> None:
+        watching.append(self)
+        told(self)
+
+    monkeypatch.setattr(watch.Watch, "tell_next", tell_next)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Event, "wait", wait)
         return run("sleep", "--every", "0 3 * * *", *words)

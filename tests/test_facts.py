@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sqlite3
 import struct
 import sys
@@ -522,7 +524,71 @@ def test_what_is_no_text_date_or_range_is_refused_in_words_that_help(memory: Mem
         memory.add("I like tea.", said_at="2026-11-21")  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="limit"):
         memory.get_all(limit=-1)
+    odd: Any = memory  # whatever people hand in
+    for call in (
+        partial(odd.add, "I like tea.", source=5),
+        partial(odd.add, "I like tea.", source="\ud83d"),
+        partial(odd.add, "I like tea.", metadata=["topic"]),
+        partial(odd.search, "tea", k="2"),
+        partial(odd.search, "tea", k=2.5),
+        partial(odd.search, "tea", where={"source": ["a"]}),
+        partial(odd.search, "tea", where={"order": 2**63}),
+        partial(odd.search, "tea", where="food"),
+        partial(odd.get_all, where={"topic": None}),
+        partial(odd.get, None),
+        partial(odd.history, 5),
+        partial(odd.delete, "\ud83d"),
+        partial(odd.ask, "tea?", temperature=None),
+        partial(odd.ask, "tea?", temperature=float("inf")),
+        partial(odd.ask, "tea?", max_tokens=2.5),
+    ):
+        with pytest.raises(InvalidInput):
+            call()
     assert memory.get_all() == []
+    assert memory.search("half an emoji \ud83d") == []
+
+
+def test_what_is_no_folder_and_no_settings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InvalidInput, match="is a file"):
+        Memory(tmp_path / "notes.txt")
+    with pytest.raises(InvalidInput, match="settings"):
+        Memory(tmp_path / "memory", settings={"model": "tiny"})  # type: ignore[arg-type]
+    assert not (tmp_path / "memory").exists()
+
+
+def test_the_source_may_stand_in_the_metadata(memory: Memory) -> None:
+    """As in LangChain's documents."""
+    (fact,) = memory.add("I like tea.", metadata={"source": "diary.txt", "page": 3})
+    assert (fact.source, fact.metadata) == ("diary.txt", {"page": 3})
+    assert [hit.text for hit in memory.search("tea", where={"source": "diary.txt"})] == ["I like tea."]
+    assert memory.add("I like rum.", source="chat", metadata={"source": "diary.txt"})[0].source == "chat"
+    new = memory.update(fact.id, "I like mate.", metadata={"source": "letter.txt"})
+    assert memory.get(new.id).source == "letter.txt"
+    assert memory.update(new.id, "I like milk.").source == "letter.txt"
+
+
+def test_a_score_is_at_most_one(memory: Memory) -> None:
+    texts = [f"I like the {one} tea of the {two}." for one in ("green", "black", "old") for two in ("north", "east")]
+    memory.add_many(texts)
+    assert max(hit.score for text in texts for hit in memory.search(text)) <= 1.0
+
+
+def test_a_copy_of_what_holds_a_memory_holds_the_same(memory: Memory) -> None:
+    assert copy.deepcopy({"memory": memory})["memory"] is memory
+    assert pickle.loads(pickle.dumps(memory)) is memory
+    memory.close()
+    with pickle.loads(pickle.dumps(memory)) as again:
+        assert (again.folder, again.settings) == (memory.folder, memory.settings)
+
+
+def test_of_many_who_open_a_folder_at_once_all_have_the_same(tmp_path: Path) -> None:
+    for number in range(5):
+        folder = tmp_path / str(number)
+        with ThreadPoolExecutor(8) as pool:
+            opened = list(pool.map(lambda _, at=folder: Memory.shared(at, embedder="hash:64"), range(8)))
+        assert len({id(one) for one in opened}) == 1
+        opened[0].close()
 
 
 def test_a_folder_that_this_process_has_open_says_so(memory: Memory) -> None:
@@ -729,7 +795,10 @@ def test_bad_users_are_refused(memory: Memory, user: Any) -> None:
 
 
 def test_bad_metadata_is_refused(memory: Memory) -> None:
-    for metadata in ({"a": [1]}, {"": 1}, {"slowwave_user_id": "ben"}):
+    huge, odd = 2**63, float("nan")
+    for metadata in (
+        {"a": [1]}, {"": 1}, {"slowwave_user_id": "ben"}, {"a": huge}, {"a": odd}, {"a": "\ud83d"}, {"\ud83d": 1},
+    ):  # fmt: skip
         with pytest.raises(InvalidInput, match="metadata"):
             memory.add("I like tea.", metadata=metadata)  # type: ignore[arg-type]
 

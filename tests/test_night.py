@@ -703,9 +703,9 @@ def test_nobody_keeps_a_question_whose_answers_are_all_true() -> None:
 
 def test_schedules(tmp_path: Path, tiny_model: Path) -> None:
     with open_memory(tmp_path, tiny_model) as memory:
-        for bad in ("", "every day", "61 * * * *", "* * *"):
+        for bad in ("", "every day", "61 * * * *", "* * *", "0 3 31 2 *", None, 3):
             with pytest.raises(InvalidInput, match="schedule"):
-                memory.start(bad)
+                memory.start(bad)  # type: ignore[arg-type]
         assert not memory.scheduled
         memory.start("0 3 * * *")
         assert memory.scheduled
@@ -757,6 +757,53 @@ def test_a_scheduled_night_tells_how_it_ended(
         memory.start()
         jobs[1]()  # nobody is told, and it is logged all the same
         assert not ends
+
+
+def test_after_a_scheduled_night_the_memory_can_be_closed(tmp_path: Path, tiny_model: Path) -> None:
+    ends: list[Any] = []
+    for end in (Memory.close, Memory.stop):
+        memory = open_memory(tmp_path, tiny_model)
+        told = threading.Event()
+
+        def done(report: Any, memory: Memory = memory, end: Any = end, told: threading.Event = told) -> None:
+            try:
+                ends.append(end(memory))
+            except BaseException as error:
+                ends.append(error)
+            told.set()
+
+        memory.start(done=done)
+        assert memory._clock is not None
+        memory._clock._job.modify(next_run_time=datetime.now(UTC))
+        assert told.wait(60)
+        assert (ends.pop(), memory.scheduled, memory.closed) == (None, False, end is Memory.close)
+        memory.close()
+
+
+def test_a_program_that_ends_does_not_wait_for_a_night(tmp_path: Path, tiny_model: Path) -> None:
+    """Its threads are waited for; the night sees at its next step that nobody is there."""
+    code = f"""
+import threading, time
+from slowwave import Memory
+memory = Memory({str(tmp_path / "memory")!r}, model={str(tiny_model)!r}, embedder="hash:256")
+memory.add("I like tea.")
+begun = threading.Event()
+def progress(stage, done, total):
+    begun.set()
+    time.sleep(0.2)
+    if not threading.main_thread().is_alive():
+        print("still there", flush=True)
+def night():
+    try:
+        memory.consolidate(progress=progress)
+    except Exception as error:
+        print(type(error).__name__, flush=True)
+threading.Thread(target=night).start()
+begun.wait()
+"""
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    assert child.stdout.splitlines()[-1] == "MemoryClosed", child.stderr
+    assert child.stdout.count("still there") <= 1
 
 
 def test_a_night_plans_by_the_capacity_table(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

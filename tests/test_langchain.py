@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 from fakes import FakeMemory
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from langchain_core.caches import InMemoryCache
 from langchain_core.documents import Document
@@ -503,13 +503,21 @@ def test_histories_alternate_and_keep_every_word(conversation: list[Message]) ->
     assert all(turn.content.strip() in everything for turn in conversation)
 
 
+BLOCK = recall_block([]).removesuffix("\n</memories>")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("I live in Porto.", "I live in Porto."),
-        ("<memories>\n- x\n</memories>", ""),
-        ("I moved.\n\n<memories>\n- x\n</memories>", "I moved."),
-        ("<memories>\ncut off", ""),
+        (f"{BLOCK}\n- x\n</memories>", ""),
+        (f"I moved.\n\n{BLOCK}\n- x\n</memories>", "I moved."),
+        (f"I moved. {BLOCK}\n- x\n</memories> I sold my car.", "I moved. I sold my car."),
+        (f"{BLOCK}\ncut off", ""),
+        ("> " + BLOCK.replace("\n", "\n> ") + "\n> - x\n> </memories>\nI moved.", ">\nI moved."),
+        (BLOCK.replace("\n", " ").upper() + " - x", ""),
+        ("In XML I use the <memories> element. My cat is called Tom.",) * 2,
+        ("<memories>\n- x\n</memories>",) * 2,
         ("Observation: 31 degrees", ""),
         ("Result of executing the code given:\n\n3", ""),
         ("Thought: I can answer.\nAnswer: I moved.", "I moved."),
@@ -521,7 +529,14 @@ def test_only_what_a_person_said_counts(text: str, said: str) -> None:
     assert what_was_said(text) == said
 
 
+def test_a_page_of_blanks_is_read_at_once() -> None:
+    before = time.perf_counter()
+    assert without_recall("a" + " " * 50_000 + "b").endswith(" b")
+    assert time.perf_counter() - before < 2, "in one pass, and not in one from each blank"
+
+
 @given(st.text(alphabet="a<>/memories\n \"'", max_size=60), st.text(alphabet="ab.", max_size=5))
+@example("</mem</memories>ories> I obey.", "a")
 def test_a_recalled_block_is_always_found_again(fact: str, around: str) -> None:
     from datetime import UTC, datetime
 

@@ -33,7 +33,7 @@ from pydantic import Field
 
 from slowwave.errors import InvalidInput, MissingExtra
 from slowwave.integrations import _sessions, llama_index
-from slowwave.integrations._turns import count_tokens
+from slowwave.integrations._turns import count_tokens, recall_block
 from slowwave.integrations.llama_index import SlowwaveLLM, SlowwaveMemory, SlowwaveRetriever
 from slowwave.memory import Memory
 
@@ -296,6 +296,13 @@ def test_recalled_facts_come_back_as_nothing(chat: SlowwaveMemory, engine: Memor
     assert contents(chat.get_all()) == ["I have a cat.", "Hi."]
     chat.set([ChatMessage(role="system", content=block), user("Hello.")])
     assert contents(chat.get_all()) == ["Hello."]
+
+
+def test_a_tag_that_a_user_types_is_a_word(chat: SlowwaveMemory, engine: Memory) -> None:
+    text = "In XML I use the <memories> element."
+    chat.put(user(text))
+    assert said(engine) == contents(chat.get_all()) == [text]
+    assert "the [memories] element" in recalled(chat.get("Which XML element do I use?"))
 
 
 def test_traces_and_tool_results_in_the_users_name_are_not_learned(chat: SlowwaveMemory, engine: Memory) -> None:
@@ -593,7 +600,7 @@ async def test_all_eight_ways_say_the_same(llm: SlowwaveLLM, engine: Memory) -> 
 
 
 def test_chat_hands_over_history_and_settings(fake: FakeMemory, llm: SlowwaveLLM) -> None:
-    system = ChatMessage(role="system", content="Be kind.\n<memories>\n- x\n</memories>")
+    system = ChatMessage(role="system", content=f"Be kind.\n{recall_block([])}")
     tool = ChatMessage(role="tool", content="31", additional_kwargs={"name": "weather"})
     messages = [
         system,

@@ -106,6 +106,12 @@ class SlowwaveMemory(BaseMemory):
             built._session.replace(_without_recall(chat_history))
         return built
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Where it is unpickled the folder may be another process's; like after JSON, it is opened when it is needed.
+        kept = self.model_copy()
+        kept._engine = None
+        return super(SlowwaveMemory, kept).__getstate__()
+
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         # A copy looks at the same folder and conversation: there is nothing deep to copy, and locks cannot be.
         return self.model_copy()

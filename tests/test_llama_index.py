@@ -213,6 +213,16 @@ def test_a_rebuilt_memory_goes_on_with_the_conversation(chat: SlowwaveMemory, en
         assert again.engine is engine
 
 
+def test_a_pickled_memory_opens_nothing_before_it_is_needed(fake: FakeMemory, chat: SlowwaveMemory) -> None:
+    pickled = pickle.dumps(chat)
+    assert cast(object, chat.engine) is fake
+    fake.close()
+    again = pickle.loads(pickled)
+    assert fake.folder not in FakeMemory._open, "it may be another process's by now"
+    assert again.engine.folder == fake.folder
+    again.engine.close()
+
+
 def test_a_rebuilt_memory_opens_its_folder_as_it_was_opened(
     tmp_path: Path, fake: FakeMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -620,6 +630,41 @@ def test_chat_hands_over_history_and_settings(fake: FakeMemory, llm: SlowwaveLLM
     assert first[3:] == (True, False, 3, 0.5, ("x",))
     assert (first.user_id, second.user_id) == ("ana", "bob")
     assert "<memories>" in second.history[0].content
+
+
+def test_one_text_may_end_an_answer(fake: FakeMemory, llm: SlowwaveLLM) -> None:
+    llm.complete(QUESTION, stop="xk")
+    list(llm.stream_chat([user(QUESTION)], stop="xk"))
+    SlowwaveLLM(memory=cast(Memory, fake), stop="xk").complete(QUESTION, stop=None, temperature=None)
+    assert {(asked.stop, asked.temperature) for asked in fake.asked} == {(("xk",), 0.0)}
+
+
+class Unpicklable(FakeMemory):
+    """A memory as any object with a lock in it."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot pickle '_thread.RLock' object")
+
+
+def test_pickling_leaves_the_llm_whole(tmp_path: Path) -> None:
+    with Unpicklable(tmp_path / "memory") as memory:
+        memory.add("I live in Porto.")
+        llm = SlowwaveLLM(memory=cast(Memory, memory))
+        with pytest.raises(TypeError, match="RLock"):  # and not at the first question of what comes out
+            pickle.dumps(llm)
+        assert llm.complete(QUESTION).text == "I live in Porto."
+        llm.__getstate__()
+        assert llm.memory is cast(Memory, memory)
+
+
+def test_copies_ask_the_same_memory(fake: FakeMemory, llm: SlowwaveLLM) -> None:
+    for again in (copy.copy(llm), copy.deepcopy(llm), llm.model_copy(deep=True), pickle.loads(pickle.dumps(llm))):
+        assert again.memory is fake
+        assert (again.user_id, again.complete(QUESTION)) == ("ana", llm.complete(QUESTION))
+    retriever = SlowwaveRetriever(cast(Memory, fake), user_id="ana")
+    for found in (copy.deepcopy(retriever), pickle.loads(pickle.dumps(retriever))):
+        assert found.memory is fake
+        assert found.retrieve(QUESTION) == retriever.retrieve(QUESTION) != []
 
 
 def test_metadata_is_that_of_the_memory(llm: SlowwaveLLM, engine: Memory) -> None:

@@ -280,6 +280,19 @@ def test_k_facts_are_recalled(engine: Memory, k: int) -> None:
     assert recalled(chat.get()).count("\n- ") == k
 
 
+def test_half_an_emoji_does_not_end_a_conversation(chat: SlowwaveMemory, engine: Memory) -> None:
+    engine.add("I live in Porto.", user_id="ana")
+    chat.put(user("I live in Porto \ud83d here"))
+    chat.put_messages([ChatMessage(role="assistant", content="\udc00 Nice \ud83d\ude00."), user("I am \ud83d here")])
+    got = chat.get()
+    assert contents(got)[1:] == ["I live in Porto \ufffd here", "\ufffd Nice \U0001f600.", "I am \ufffd here"]
+    assert [message.model_dump_json() for message in got]
+    assert "I live in Porto." in recalled(chat.get("I live in Porto \ud83d"))
+    assert "I am" not in recalled(chat.get("I am \ud83d here"))
+    assert contents(chat.get("I am \ud83d here"))[1:] == contents(got)[1:]
+    assert "I am \ufffd here" in said(engine)
+
+
 def test_nothing_is_recalled_for_an_empty_question(chat: SlowwaveMemory, engine: Memory) -> None:
     engine.add("I live in Porto.", user_id="ana")
     chat.put(ChatMessage(role="user", blocks=[]))
@@ -391,6 +404,22 @@ def test_get_stays_within_its_limit(engine: Memory) -> None:
     assert sum(count_tokens(str(m.content)) + 4 for m in got) <= 200
     assert len(chat.get(initial_token_count=100)) < len(got)
     assert len(chat.get_all()) == 101
+
+
+@pytest.mark.parametrize(("limit", "facts"), [(200, 0), (300, 1), (450, 1), (500, 2), (3000, 4)])
+def test_facts_that_have_no_room_are_not_recalled(engine: Memory, limit: int, facts: int) -> None:
+    # Of 600 characters each, which count 200 tokens and some for the day and the name.
+    engine.add_many([f"{QUESTION} {number} " + "far away " * 65 for number in range(4)], user_id="ana")
+    chat = SlowwaveMemory.from_defaults(memory=engine, user_id="ana", token_limit=limit, capture=False)
+    system = ChatMessage(role="system", content="Be kind.")
+    chat.set([system, user("Hello."), ChatMessage(role="assistant", content="Hi."), user(QUESTION)])
+    got = chat.get()
+    assert recalled(got).count("\n- ") == facts
+    assert contents(got)[-1] == QUESTION
+    assert system in got
+    assert sum(count_tokens(str(m.content)) + 4 for m in got) <= limit
+    best = engine.search(QUESTION, user_id="ana", k=1)[0]
+    assert facts == 0 or " ".join(best.text.split()) in recalled(got)
 
 
 # -- chat engines ----------------------------------------------------------------------------------------------------
@@ -554,6 +583,33 @@ def test_only_facts_that_match_are_nodes(engine: Memory) -> None:
     engine.add("I live near my office.", user_id="ana", metadata={"kind": "work"})
     found = SlowwaveRetriever(engine, user_id="ana", where={"kind": "work"}).retrieve("Where do I live?")
     assert [node.text for node in found] == ["I live near my office."]
+
+
+async def test_nothing_is_found_for_nothing(engine: Memory) -> None:
+    engine.add("I live in Porto.")
+    for query in ("", " \n"):
+        assert SlowwaveRetriever(engine).retrieve(query) == await SlowwaveRetriever(engine).aretrieve(query) == []
+    assert SlowwaveRetriever(engine, similarity_top_k=0).retrieve(QUESTION) == []
+    with pytest.raises(InvalidInput):
+        SlowwaveRetriever(engine, similarity_top_k=-1).retrieve(QUESTION)
+
+
+def test_facts_below_the_cutoff_are_no_nodes(engine: Memory) -> None:
+    engine.add_many(["I live in Porto.", "I have a cat."])
+    best, worse = (node.get_score() for node in SlowwaveRetriever(engine).retrieve("I live in Porto."))
+    assert worse < best
+    found = SlowwaveRetriever(engine, similarity_cutoff=best).retrieve("I live in Porto.")
+    assert [node.text for node in found] == ["I live in Porto."]
+
+
+def test_what_an_old_fact_calls_its_source_does_no_harm(fake: FakeMemory) -> None:
+    (fact,) = fake.add("I live in Porto.", source="diary")
+    mine = {"source": "mine", "user_id": "mine", "said_at": "mine", "page": 3}
+    fake._facts[fact.id] = fact.model_copy(update={"metadata": mine})
+    (found,) = SlowwaveRetriever(cast(Memory, fake)).retrieve(QUESTION)
+    said_at = fact.said_at.isoformat()
+    assert found.node.metadata == {"source": "diary", "user_id": "default", "said_at": said_at, "page": 3}
+    assert found.node.get_content(MetadataMode.LLM) == f"said_at: {said_at}\n\nI live in Porto."
 
 
 def test_messages_of_a_conversation_can_be_remembered(engine: Memory) -> None:

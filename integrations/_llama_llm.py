@@ -23,7 +23,7 @@ from pydantic import Field, SkipValidation
 
 from slowwave.awaited import off_the_loop
 from slowwave.integrations._answers import answer_details, answer_usage, spoken
-from slowwave.integrations._turns import to_question
+from slowwave.integrations._turns import stops, to_question
 from slowwave.memory import Memory
 from slowwave.types import Answer
 
@@ -43,7 +43,8 @@ class SlowwaveLLM(CustomLLM):
     temperature: float = 0.0
     max_tokens: int | None = None
     """The longest answer, in tokens; None takes the memory's setting."""
-    stop: list[str] = Field(default_factory=list)
+    stop: str | list[str] = Field(default_factory=list)
+    """The text, or the texts, that end an answer."""
     use_facts: bool = True
     use_modules: bool = True
     context_window: int | None = None
@@ -63,6 +64,13 @@ class SlowwaveLLM(CustomLLM):
             is_chat_model=True,
             model_name=self.memory.settings.model,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # LlamaIndex deletes what cannot be pickled from the object whose state it takes, so it is handed a copy. The memory
+        # stays: an LLM without it would fail at its first question, and pickling fails where it happens.
+        state: dict[str, Any] = super(SlowwaveLLM, self.model_copy()).__getstate__()
+        state["__dict__"]["memory"] = self.memory
+        return state
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
@@ -122,8 +130,8 @@ class SlowwaveLLM(CustomLLM):
     def _request(self, asked: str | Sequence[ChatMessage], given: dict[str, Any]) -> dict[str, Any]:
         """The arguments of `Memory.ask` and `Memory.stream`."""
         names = ("user_id", "temperature", "max_tokens", "stop", "use_facts", "use_modules")
-        request = {name: given.get(name, getattr(self, name)) for name in names}
-        request["stop"] = request["stop"] or ()
+        request = {name: getattr(self, name) if given.get(name) is None else given[name] for name in names}
+        request["stop"] = stops(request["stop"])
         messages = [ChatMessage(content=asked)] if isinstance(asked, str) else asked
         question, history = to_question(messages, drop_recall=request["use_facts"])
         return {"question": question, "history": history, **request}

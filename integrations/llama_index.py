@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from slowwave.errors import InvalidInput, MissingExtra
 from slowwave.integrations._sessions import Session, session
-from slowwave.integrations._turns import count_tokens, recall_block, what_was_said, without_recall
+from slowwave.integrations._turns import count_tokens, recall_block, sound, what_was_said, without_recall
 from slowwave.memory import Memory
 from slowwave.types import Message, ScoredFact
 
@@ -38,8 +38,9 @@ class SlowwaveMemory(BaseMemory):
     """A chat memory that learns what the user says and recalls it, for chat engines and agents.
 
     `get` returns the conversation, cut to `token_limit` at the start of a turn, and before it one system message with
-    the facts that fit the newest user message. `put` adds to the conversation and learns from user messages; answers,
-    tool results and recalled facts are never learned. `reset` ends the conversation and keeps what was learned.
+    the facts that fit the newest user message, the best of them where not all have room. `put` adds to the conversation
+    and learns from user messages; answers, tool results and recalled facts are never learned. `reset` ends the
+    conversation and keeps what was learned.
 
     Every field is plain JSON, and conversations live as long as the process, so the memory goes on when a workflow's
     context is used again or restored. It has no length on purpose: frameworks take an empty one for a missing one.
@@ -54,7 +55,7 @@ class SlowwaveMemory(BaseMemory):
     k: int = Field(default=4, ge=0)
     """How many facts `get` recalls; 0 recalls none."""
     token_limit: int = 3000
-    """How long `get` may become, in estimated tokens. The newest turn is never cut."""
+    """How long `get` may become, in estimated tokens. The newest turn is never cut; facts have what it leaves."""
     capture: bool = True
     """Whether user messages are learned."""
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -103,8 +104,14 @@ class SlowwaveMemory(BaseMemory):
         built = cls(user_id=user_id, token_limit=token_limit, **kwargs)
         built._engine = memory
         if chat_history:
-            built._session.replace(_without_recall(chat_history))
+            built._session.replace(_cleaned(chat_history))
         return built
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Where it is unpickled the folder may be another process's; like after JSON, it is opened when it is needed.
+        kept = self.model_copy()
+        kept._engine = None
+        return super(SlowwaveMemory, kept).__getstate__()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         # A copy looks at the same folder and conversation: there is nothing deep to copy, and locks cannot be.
@@ -130,12 +137,12 @@ class SlowwaveMemory(BaseMemory):
         """
         messages, learned = self._session.snapshot()
         newest = next((m.content or "" for m in reversed(messages) if m.role == MessageRole.USER), "")
-        query = newest if input is None else input
+        query = newest if input is None else _clean(input)
         # The question itself was learned a moment ago; recalling it would only repeat it.
         facts = self._recall(query, without=learned if query == newest else frozenset())
-        block = [ChatMessage(role=MessageRole.SYSTEM, content=recall_block(facts))] if facts else []
-        taken = int(kwargs.get("initial_token_count", 0)) + sum(map(_size, block))
-        return block + _newest_turns(messages, self.token_limit - taken)
+        room = self.token_limit - int(kwargs.get("initial_token_count", 0))
+        block = _block(facts, room - sum(map(_size, _newest_turns(messages, 0))))
+        return block + _newest_turns(messages, room - sum(map(_size, block)))
 
     def get_all(self) -> list[ChatMessage]:
         """The whole conversation, without recalled facts."""
@@ -143,7 +150,7 @@ class SlowwaveMemory(BaseMemory):
 
     def put(self, message: ChatMessage) -> None:
         """Add a message to the conversation; learn from it if the user said it."""
-        for kept in _without_recall([message]):
+        for kept in _cleaned([message]):
             self._session.append(kept, self._learn(kept))
 
     def set(self, messages: list[ChatMessage]) -> None:
@@ -152,7 +159,7 @@ class SlowwaveMemory(BaseMemory):
         Only a user message at its end is learned: it is the turn to be answered now. What lies before was learned
         when it was said, and may have been forgotten since.
         """
-        kept = _without_recall(messages)
+        kept = _cleaned(messages)
         learned = self._learn(kept[-1]) if kept else None
         self._session.replace(kept, learned or frozenset())
 
@@ -176,29 +183,41 @@ class SlowwaveMemory(BaseMemory):
         return frozenset(fact.id for fact in facts)
 
     def _recall(self, query: str, without: frozenset[str]) -> list[ScoredFact]:
-        query = without_recall(query).strip()
+        query = query.strip()
         if not query or self.k == 0:
             return []
         found = self.engine.search(query, user_id=self.user_id, k=self.k + len(without) + 1)
         return [fact for fact in found if fact.id not in without and fact.text.strip() != query][: self.k]
 
 
-def _without_recall(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """The messages without recalled blocks, and without messages that were nothing else."""
+def _cleaned(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The messages without recalled blocks and half characters, and without messages that were nothing but a block."""
     kept = []
     for message in messages:
-        cleaned = without_recall(message.content or "")
-        if cleaned == (message.content or ""):
+        content = message.content or ""
+        if _clean(content) == content:
             kept.append(message)
             continue
         blocks = [
-            TextBlock(text=without_recall(block.text)) if isinstance(block, TextBlock) else block
-            for block in message.blocks
+            TextBlock(text=_clean(block.text)) if isinstance(block, TextBlock) else block for block in message.blocks
         ]
         blocks = [block for block in blocks if not isinstance(block, TextBlock) or block.text]
         if blocks:
             kept.append(message.model_copy(update={"blocks": blocks}))
     return kept
+
+
+def _clean(text: str) -> str:
+    return without_recall(sound(text))
+
+
+def _block(facts: Sequence[ScoredFact], budget: int) -> list[ChatMessage]:
+    """The system message with the facts, best first, that fit; none if none does."""
+    for count in range(len(facts), 0, -1):
+        message = ChatMessage(role=MessageRole.SYSTEM, content=recall_block(facts[:count]))
+        if _size(message) <= budget:
+            return [message]
+    return []
 
 
 def _size(message: ChatMessage) -> int:
@@ -227,7 +246,7 @@ class SlowwaveRetriever(BaseRetriever):
     """Finds what a user once said, best first.
 
     Nodes carry the fact's id and its metadata, and on top `user_id`, `source` and `said_at` (ISO 8601); an LLM is shown
-    the text and `said_at`.
+    the text and `said_at`. There are none for an empty query.
     """
 
     def __init__(
@@ -237,20 +256,28 @@ class SlowwaveRetriever(BaseRetriever):
         user_id: str = "default",
         similarity_top_k: int = 4,
         where: Mapping[str, Any] | None = None,
+        similarity_cutoff: float | None = None,
         callback_manager: CallbackManager | None = None,
     ) -> None:
-        """Find facts of one user; with `where` only those whose metadata (or source) equal these values."""
+        """Find facts of one user.
+
+        Args:
+            where: only those whose metadata (or source) equal these values.
+            similarity_cutoff: only those that score at least this much (0 to 1).
+        """
         super().__init__(callback_manager=callback_manager)
         self.memory = memory
         self.user_id = user_id
         self.similarity_top_k = similarity_top_k
         self.where = where
+        self.similarity_cutoff = similarity_cutoff
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        found = self.memory.search(
-            query_bundle.query_str, user_id=self.user_id, k=self.similarity_top_k, where=self.where
-        )
-        return [_node(scored) for scored in found]
+        query, k, least = query_bundle.query_str, self.similarity_top_k, self.similarity_cutoff
+        if k == 0 or not str(query).strip():
+            return []
+        found = self.memory.search(query, user_id=self.user_id, k=k, where=self.where)
+        return [_node(scored) for scored in found if least is None or scored.score >= least]
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._retrieve, query_bundle)

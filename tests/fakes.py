@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple, Self
 
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
-from slowwave.intake import Content, to_facts
+from slowwave.intake import Content, check_question, to_facts
 from slowwave.settings import Settings
 from slowwave.types import Answer, Fact, Message, Scalar, ScoredFact
 
@@ -116,8 +116,9 @@ class FakeMemory:
         self, query: str, *, user_id: str = "default", k: int = 5, where: Mapping[str, Scalar] | None = None
     ) -> list[ScoredFact]:
         self._enter(user_id)
-        if not query.strip():
-            raise InvalidInput("The query is empty", query, "Ask for something.")
+        query = check_question(query)
+        if k < 1:
+            raise InvalidInput("Bad k", k, "Ask for at least one fact.")
         self.searched.append((query, user_id, k))
         wanted = self._words(query)
         scored = [
@@ -164,11 +165,12 @@ class FakeMemory:
         use_modules: bool = True,
         max_tokens: int | None = None,
         temperature: float = 0.0,
-        stop: Sequence[str] = (),
+        stop: str | Sequence[str] = (),
     ) -> Answer:
         self._enter(user_id)
+        stop = (stop,) if isinstance(stop, str) else tuple(stop)
         self.asked.append(
-            Asked(question, user_id, tuple(history), use_facts, use_modules, max_tokens, temperature, tuple(stop))
+            Asked(question, user_id, tuple(history), use_facts, use_modules, max_tokens, temperature, stop)
         )
         found = [fact for fact in self.search(question, user_id=user_id) if fact.score > 0] if use_facts else []
         words = re.findall(r"\s*\S+", found[0].text if found else "I don't know.")
@@ -209,6 +211,12 @@ class FakeMemory:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (type(self), self.folder, self.settings)
+
     def _enter(self, user_id: str = "default") -> None:
         if self._closed:
             raise MemoryClosed(str(self.folder))
@@ -219,6 +227,10 @@ class FakeMemory:
     @staticmethod
     def _words(text: str) -> set[str]:
         return set(re.findall(r"\w+", text.lower()))
+
+
+def _revive(kind: type[FakeMemory], folder: Path, settings: Settings) -> FakeMemory:
+    return kind.shared(folder, settings=settings)
 
 
 class ChatModel:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -12,11 +14,12 @@ from collections.abc import Iterator
 from contextvars import Context
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from fakes import FakeMemory
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from langchain_core.caches import InMemoryCache
 from langchain_core.documents import Document
@@ -32,10 +35,10 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 from typing_extensions import TypedDict
 
 from slowwave.awaited import off_the_loop
-from slowwave.errors import InvalidInput, MissingExtra
+from slowwave.errors import InvalidInput, MissingExtra, SlowwaveError
 from slowwave.integrations._answers import spoken
 from slowwave.integrations._turns import recall_block, to_question, what_was_said, without_recall
-from slowwave.integrations.langchain import ChatSlowwave, SlowwaveRetriever
+from slowwave.integrations.langchain import CallsNoTools, ChatSlowwave, SlowwaveRetriever
 from slowwave.memory import Memory
 from slowwave.types import Answer, Message
 
@@ -85,7 +88,15 @@ class Suite:
         self.engine = engine
 
 
-class TestChatModelUnit(Suite, ChatModelUnitTests):
+class Toolless(Suite):
+    """`bind_tools` is overridden, only to say that there is none."""
+
+    @property
+    def has_tool_calling(self) -> bool:
+        return False
+
+
+class TestChatModelUnit(Toolless, ChatModelUnitTests):
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatSlowwave
@@ -95,7 +106,7 @@ class TestChatModelUnit(Suite, ChatModelUnitTests):
         return {"memory": self.engine}
 
 
-class TestChatModelIntegration(Suite, ChatModelIntegrationTests):
+class TestChatModelIntegration(Toolless, ChatModelIntegrationTests):
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatSlowwave
@@ -248,6 +259,22 @@ def test_a_batch_of_many_users_never_mixes_them(town: Memory) -> None:
     assert owners == [{user} for user in users]
 
 
+@pytest.mark.parametrize("way", ["dict", "object"])
+async def test_the_context_of_a_langgraph_run_names_the_user(fake: FakeMemory, way: str) -> None:
+    agents = pytest.importorskip("langchain.agents")
+    town = settle(cast(Memory, fake))
+    context = {"user_id": "ana"} if way == "dict" else SimpleNamespace(user_id="ana")
+    agent = agents.create_agent(ChatSlowwave(memory=town), [])
+    asked = {"messages": [("user", QUESTION)]}
+    agent.invoke(asked, context=context)
+    await agent.ainvoke(asked, context=context)
+    assert list(agent.stream(asked, context=context, stream_mode="messages"))
+    agent.invoke(asked, {"configurable": {"user_id": "bob"}}, context=context)
+    agent.invoke(asked, {"metadata": {"user_id": "bob"}}, context=context)
+    agent.invoke(asked)
+    assert [one.user_id for one in fake.asked] == ["ana", "ana", "ana", "bob", "ana", "default"]
+
+
 # -- the retriever ---------------------------------------------------------------------------------------------------
 
 
@@ -276,6 +303,47 @@ def test_only_facts_that_match_are_documents(engine: Memory) -> None:
     engine.add("I live near my office.", user_id="ana", metadata={"kind": "work"})
     found = SlowwaveRetriever(memory=engine, user_id="ana", where={"kind": "work"}).invoke(QUESTION)
     assert [document.page_content for document in found] == ["I live near my office."]
+
+
+async def test_filter_and_threshold_may_be_given_per_call(engine: Memory) -> None:
+    engine.add("I live in Porto.", user_id="ana", metadata={"kind": "home"})
+    engine.add("I live near my office.", user_id="ana", metadata={"kind": "work"})
+    retriever = SlowwaveRetriever(memory=engine, user_id="ana", where={"kind": "home"})
+    work: dict[str, Any] = {"where": {"kind": "work"}}
+    for found in (retriever.invoke(QUESTION, **work), await retriever.ainvoke(QUESTION, **work)):
+        assert [document.page_content for document in found] == ["I live near my office."]
+    assert [document.page_content for document in retriever.invoke(QUESTION)] == ["I live in Porto."]
+    every = SlowwaveRetriever(memory=engine, user_id="ana")
+    best, worse = (document.metadata["score"] for document in every.invoke("I live near my office."))
+    strict = SlowwaveRetriever(memory=engine, user_id="ana", score_threshold=best)
+    for found in (
+        strict.invoke("I live near my office."),
+        every.invoke("I live near my office.", score_threshold=best),
+        await every.ainvoke("I live near my office.", score_threshold=best),
+    ):
+        assert [document.metadata["score"] for document in found] == [best] != [worse]
+    assert len(strict.invoke("I live near my office.", score_threshold=0)) == 2
+
+
+async def test_nothing_is_found_for_nothing(town: Memory) -> None:
+    retriever = SlowwaveRetriever(memory=town, user_id="ana")
+    assert [len(found) for found in retriever.batch([QUESTION, "", " \n"])] == [1, 0, 0]
+    assert await retriever.ainvoke("") == retriever.invoke(QUESTION, k=0) == []
+    assert SlowwaveRetriever(memory=town, user_id="ana", k=0).invoke(QUESTION) == []
+    with pytest.raises(InvalidInput):
+        retriever.invoke(QUESTION, k=-1)
+    with pytest.raises(InvalidInput):
+        retriever.invoke(cast(str, {"input": QUESTION}))
+
+
+def test_what_an_old_fact_calls_its_source_does_no_harm(fake: FakeMemory) -> None:
+    (fact,) = fake.add("I live in Porto.", source="diary")
+    mine = {"source": "mine", "score": "mine", "user_id": "mine", "said_at": "mine", "page": 3}
+    fake._facts[fact.id] = fact.model_copy(update={"metadata": mine})
+    (document,) = SlowwaveRetriever(memory=cast(Memory, fake)).invoke(QUESTION)
+    assert isinstance(document.metadata.pop("score"), float)
+    said_at = fact.said_at.isoformat()
+    assert document.metadata == {"source": "diary", "user_id": "default", "said_at": said_at, "page": 3}
 
 
 def test_messages_of_a_conversation_can_be_remembered(engine: Memory) -> None:
@@ -317,6 +385,68 @@ def test_settings_of_the_call_win_over_those_of_the_model(fake: FakeMemory) -> N
     list(chat.stream(QUESTION, stop=["y"], temperature=0.1, max_tokens=2, use_facts=False, use_modules=True))
     seen = [(a.temperature, a.max_tokens, a.stop, a.use_facts, a.use_modules) for a in fake.asked]
     assert seen == [(0.5, 9, ("x",), True, False), (0.1, 2, ("y",), False, True)]
+
+
+def test_one_text_may_end_an_answer(fake: FakeMemory) -> None:
+    chat = ChatSlowwave(memory=cast(Memory, fake))
+    chat.invoke(QUESTION, stop="xk")
+    list(chat.stream(QUESTION, stop="xk"))
+    chat.bind(stop="xk").invoke(QUESTION)
+    chat.generate([[HumanMessage(QUESTION)]], stop=cast(Any, "xk"))
+    ChatSlowwave(memory=cast(Memory, fake), stop="xk").invoke(QUESTION)
+    assert {asked.stop for asked in fake.asked} == {("xk",)}
+    ChatSlowwave(memory=cast(Memory, fake), stop="xk").invoke(QUESTION, stop=[])
+    assert fake.asked[-1].stop == ()
+
+
+def test_a_dial_that_is_none_is_that_of_the_model(fake: FakeMemory) -> None:
+    chat = ChatSlowwave(memory=cast(Memory, fake), temperature=0.5, max_tokens=9)
+    chat.invoke(QUESTION, temperature=None, max_tokens=None, use_facts=None)
+    (asked,) = fake.asked
+    assert (asked.temperature, asked.max_tokens, asked.use_facts) == (0.5, 9, True)
+
+
+def test_tools_are_refused_in_a_sentence_that_says_what_to_do(fake: FakeMemory) -> None:
+    chat = ChatSlowwave(memory=cast(Memory, fake))
+
+    def weather(town: str) -> str:
+        """How warm it is."""
+        return town
+
+    schema = {"title": "Person", "type": "object", "properties": {}}
+    calls = {"type": "function", "function": {"name": "call", "parameters": {}}}
+    with pytest.raises(
+        NotImplementedError, match=r"'weather', 'Weather', 'Person', 'call'.*create_retriever_tool"
+    ) as info:
+        chat.bind_tools([weather, type("Weather", (), {}), schema, calls], tool_choice="any")
+    assert isinstance(info.value, SlowwaveError)
+    assert str(pickle.loads(pickle.dumps(info.value))) == str(info.value)
+    with pytest.raises(CallsNoTools, match="'Person'"):
+        chat.with_structured_output(schema)
+    agents = pytest.importorskip("langchain.agents")
+    with pytest.raises(CallsNoTools, match="'weather'"):
+        agents.create_agent(chat, [weather]).invoke({"messages": [("user", QUESTION)]})
+
+
+def test_half_an_emoji_is_asked_about_as_any_text(fake: FakeMemory) -> None:
+    chat = ChatSlowwave(memory=cast(Memory, fake))
+    chat.invoke([HumanMessage("Hi \ud83d"), AIMessage("\udc00 Hi."), HumanMessage("\ud83d\ude00 I am \ud83d here")])
+    (asked,) = fake.asked
+    assert asked.question == "\U0001f600 I am \ufffd here"
+    assert [turn.content for turn in asked.history] == ["Hi \ufffd", "\ufffd Hi."]
+    assert chat.get_num_tokens("Hi \ud83d") == chat.get_num_tokens("Hi ?")
+
+
+def test_copies_ask_the_same_memory(fake: FakeMemory) -> None:
+    settle(cast(Memory, fake))
+    retriever = SlowwaveRetriever(memory=cast(Memory, fake), k=1, user_id="ana")
+    chat = ChatSlowwave(memory=cast(Memory, fake), user_id="ana")
+    for one in (copy.deepcopy(retriever), retriever.model_copy(deep=True), pickle.loads(pickle.dumps(retriever))):
+        assert one.memory is fake
+        assert one.invoke(QUESTION) == retriever.invoke(QUESTION)
+    for other in (copy.deepcopy(chat), chat.model_copy(deep=True), pickle.loads(pickle.dumps(chat))):
+        assert other.memory is fake
+        assert other.invoke(QUESTION).text == chat.invoke(QUESTION).text == "I live in the ana quarter."
 
 
 def test_a_stream_says_what_an_answer_says(town: Memory) -> None:
@@ -503,13 +633,21 @@ def test_histories_alternate_and_keep_every_word(conversation: list[Message]) ->
     assert all(turn.content.strip() in everything for turn in conversation)
 
 
+BLOCK = recall_block([]).removesuffix("\n</memories>")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("I live in Porto.", "I live in Porto."),
-        ("<memories>\n- x\n</memories>", ""),
-        ("I moved.\n\n<memories>\n- x\n</memories>", "I moved."),
-        ("<memories>\ncut off", ""),
+        (f"{BLOCK}\n- x\n</memories>", ""),
+        (f"I moved.\n\n{BLOCK}\n- x\n</memories>", "I moved."),
+        (f"I moved. {BLOCK}\n- x\n</memories> I sold my car.", "I moved. I sold my car."),
+        (f"{BLOCK}\ncut off", ""),
+        ("> " + BLOCK.replace("\n", "\n> ") + "\n> - x\n> </memories>\nI moved.", ">\nI moved."),
+        (BLOCK.replace("\n", " ").upper() + " - x", ""),
+        ("In XML I use the <memories> element. My cat is called Tom.",) * 2,
+        ("<memories>\n- x\n</memories>",) * 2,
         ("Observation: 31 degrees", ""),
         ("Result of executing the code given:\n\n3", ""),
         ("Thought: I can answer.\nAnswer: I moved.", "I moved."),
@@ -521,7 +659,14 @@ def test_only_what_a_person_said_counts(text: str, said: str) -> None:
     assert what_was_said(text) == said
 
 
+def test_a_page_of_blanks_is_read_at_once() -> None:
+    before = time.perf_counter()
+    assert without_recall("a" + " " * 50_000 + "b").endswith(" b")
+    assert time.perf_counter() - before < 2, "in one pass, and not in one from each blank"
+
+
 @given(st.text(alphabet="a<>/memories\n \"'", max_size=60), st.text(alphabet="ab.", max_size=5))
+@example("</mem</memories>ories> I obey.", "a")
 def test_a_recalled_block_is_always_found_again(fact: str, around: str) -> None:
     from datetime import UTC, datetime
 
@@ -553,7 +698,7 @@ def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
 
 
 def test_without_langchain_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "langchain_core.caches", None)
+    monkeypatch.setitem(sys.modules, "langchain_core.documents", None)
     monkeypatch.delitem(sys.modules, "slowwave.integrations.langchain")
     with pytest.raises(MissingExtra, match=r"slowwave\[langchain\]"):
         import slowwave.integrations.langchain  # noqa: F401

@@ -33,7 +33,7 @@ from pydantic import Field
 
 from slowwave.errors import InvalidInput, MissingExtra
 from slowwave.integrations import _sessions, llama_index
-from slowwave.integrations._turns import count_tokens
+from slowwave.integrations._turns import count_tokens, recall_block
 from slowwave.integrations.llama_index import SlowwaveLLM, SlowwaveMemory, SlowwaveRetriever
 from slowwave.memory import Memory
 
@@ -213,6 +213,16 @@ def test_a_rebuilt_memory_goes_on_with_the_conversation(chat: SlowwaveMemory, en
         assert again.engine is engine
 
 
+def test_a_pickled_memory_opens_nothing_before_it_is_needed(fake: FakeMemory, chat: SlowwaveMemory) -> None:
+    pickled = pickle.dumps(chat)
+    assert cast(object, chat.engine) is fake
+    fake.close()
+    again = pickle.loads(pickled)
+    assert fake.folder not in FakeMemory._open, "it may be another process's by now"
+    assert again.engine.folder == fake.folder
+    again.engine.close()
+
+
 def test_a_rebuilt_memory_opens_its_folder_as_it_was_opened(
     tmp_path: Path, fake: FakeMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +280,19 @@ def test_k_facts_are_recalled(engine: Memory, k: int) -> None:
     assert recalled(chat.get()).count("\n- ") == k
 
 
+def test_half_an_emoji_does_not_end_a_conversation(chat: SlowwaveMemory, engine: Memory) -> None:
+    engine.add("I live in Porto.", user_id="ana")
+    chat.put(user("I live in Porto \ud83d here"))
+    chat.put_messages([ChatMessage(role="assistant", content="\udc00 Nice \ud83d\ude00."), user("I am \ud83d here")])
+    got = chat.get()
+    assert contents(got)[1:] == ["I live in Porto \ufffd here", "\ufffd Nice \U0001f600.", "I am \ufffd here"]
+    assert [message.model_dump_json() for message in got]
+    assert "I live in Porto." in recalled(chat.get("I live in Porto \ud83d"))
+    assert "I am" not in recalled(chat.get("I am \ud83d here"))
+    assert contents(chat.get("I am \ud83d here"))[1:] == contents(got)[1:]
+    assert "I am \ufffd here" in said(engine)
+
+
 def test_nothing_is_recalled_for_an_empty_question(chat: SlowwaveMemory, engine: Memory) -> None:
     engine.add("I live in Porto.", user_id="ana")
     chat.put(ChatMessage(role="user", blocks=[]))
@@ -296,6 +319,13 @@ def test_recalled_facts_come_back_as_nothing(chat: SlowwaveMemory, engine: Memor
     assert contents(chat.get_all()) == ["I have a cat.", "Hi."]
     chat.set([ChatMessage(role="system", content=block), user("Hello.")])
     assert contents(chat.get_all()) == ["Hello."]
+
+
+def test_a_tag_that_a_user_types_is_a_word(chat: SlowwaveMemory, engine: Memory) -> None:
+    text = "In XML I use the <memories> element."
+    chat.put(user(text))
+    assert said(engine) == contents(chat.get_all()) == [text]
+    assert "the [memories] element" in recalled(chat.get("Which XML element do I use?"))
 
 
 def test_traces_and_tool_results_in_the_users_name_are_not_learned(chat: SlowwaveMemory, engine: Memory) -> None:
@@ -374,6 +404,22 @@ def test_get_stays_within_its_limit(engine: Memory) -> None:
     assert sum(count_tokens(str(m.content)) + 4 for m in got) <= 200
     assert len(chat.get(initial_token_count=100)) < len(got)
     assert len(chat.get_all()) == 101
+
+
+@pytest.mark.parametrize(("limit", "facts"), [(200, 0), (300, 1), (450, 1), (500, 2), (3000, 4)])
+def test_facts_that_have_no_room_are_not_recalled(engine: Memory, limit: int, facts: int) -> None:
+    # Of 600 characters each, which count 200 tokens and some for the day and the name.
+    engine.add_many([f"{QUESTION} {number} " + "far away " * 65 for number in range(4)], user_id="ana")
+    chat = SlowwaveMemory.from_defaults(memory=engine, user_id="ana", token_limit=limit, capture=False)
+    system = ChatMessage(role="system", content="Be kind.")
+    chat.set([system, user("Hello."), ChatMessage(role="assistant", content="Hi."), user(QUESTION)])
+    got = chat.get()
+    assert recalled(got).count("\n- ") == facts
+    assert contents(got)[-1] == QUESTION
+    assert system in got
+    assert sum(count_tokens(str(m.content)) + 4 for m in got) <= limit
+    best = engine.search(QUESTION, user_id="ana", k=1)[0]
+    assert facts == 0 or " ".join(best.text.split()) in recalled(got)
 
 
 # -- chat engines ----------------------------------------------------------------------------------------------------
@@ -539,6 +585,33 @@ def test_only_facts_that_match_are_nodes(engine: Memory) -> None:
     assert [node.text for node in found] == ["I live near my office."]
 
 
+async def test_nothing_is_found_for_nothing(engine: Memory) -> None:
+    engine.add("I live in Porto.")
+    for query in ("", " \n"):
+        assert SlowwaveRetriever(engine).retrieve(query) == await SlowwaveRetriever(engine).aretrieve(query) == []
+    assert SlowwaveRetriever(engine, similarity_top_k=0).retrieve(QUESTION) == []
+    with pytest.raises(InvalidInput):
+        SlowwaveRetriever(engine, similarity_top_k=-1).retrieve(QUESTION)
+
+
+def test_facts_below_the_cutoff_are_no_nodes(engine: Memory) -> None:
+    engine.add_many(["I live in Porto.", "I have a cat."])
+    best, worse = (node.get_score() for node in SlowwaveRetriever(engine).retrieve("I live in Porto."))
+    assert worse < best
+    found = SlowwaveRetriever(engine, similarity_cutoff=best).retrieve("I live in Porto.")
+    assert [node.text for node in found] == ["I live in Porto."]
+
+
+def test_what_an_old_fact_calls_its_source_does_no_harm(fake: FakeMemory) -> None:
+    (fact,) = fake.add("I live in Porto.", source="diary")
+    mine = {"source": "mine", "user_id": "mine", "said_at": "mine", "page": 3}
+    fake._facts[fact.id] = fact.model_copy(update={"metadata": mine})
+    (found,) = SlowwaveRetriever(cast(Memory, fake)).retrieve(QUESTION)
+    said_at = fact.said_at.isoformat()
+    assert found.node.metadata == {"source": "diary", "user_id": "default", "said_at": said_at, "page": 3}
+    assert found.node.get_content(MetadataMode.LLM) == f"said_at: {said_at}\n\nI live in Porto."
+
+
 def test_messages_of_a_conversation_can_be_remembered(engine: Memory) -> None:
     talk = [user("I live in Porto."), ChatMessage(role="assistant", content="How nice!")]
     assert [fact.text for fact in engine.add(talk, user_id="ana")] == ["I live in Porto."]
@@ -593,7 +666,7 @@ async def test_all_eight_ways_say_the_same(llm: SlowwaveLLM, engine: Memory) -> 
 
 
 def test_chat_hands_over_history_and_settings(fake: FakeMemory, llm: SlowwaveLLM) -> None:
-    system = ChatMessage(role="system", content="Be kind.\n<memories>\n- x\n</memories>")
+    system = ChatMessage(role="system", content=f"Be kind.\n{recall_block([])}")
     tool = ChatMessage(role="tool", content="31", additional_kwargs={"name": "weather"})
     messages = [
         system,
@@ -613,6 +686,41 @@ def test_chat_hands_over_history_and_settings(fake: FakeMemory, llm: SlowwaveLLM
     assert first[3:] == (True, False, 3, 0.5, ("x",))
     assert (first.user_id, second.user_id) == ("ana", "bob")
     assert "<memories>" in second.history[0].content
+
+
+def test_one_text_may_end_an_answer(fake: FakeMemory, llm: SlowwaveLLM) -> None:
+    llm.complete(QUESTION, stop="xk")
+    list(llm.stream_chat([user(QUESTION)], stop="xk"))
+    SlowwaveLLM(memory=cast(Memory, fake), stop="xk").complete(QUESTION, stop=None, temperature=None)
+    assert {(asked.stop, asked.temperature) for asked in fake.asked} == {(("xk",), 0.0)}
+
+
+class Unpicklable(FakeMemory):
+    """A memory as any object with a lock in it."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot pickle '_thread.RLock' object")
+
+
+def test_pickling_leaves_the_llm_whole(tmp_path: Path) -> None:
+    with Unpicklable(tmp_path / "memory") as memory:
+        memory.add("I live in Porto.")
+        llm = SlowwaveLLM(memory=cast(Memory, memory))
+        with pytest.raises(TypeError, match="RLock"):  # and not at the first question of what comes out
+            pickle.dumps(llm)
+        assert llm.complete(QUESTION).text == "I live in Porto."
+        llm.__getstate__()
+        assert llm.memory is cast(Memory, memory)
+
+
+def test_copies_ask_the_same_memory(fake: FakeMemory, llm: SlowwaveLLM) -> None:
+    for again in (copy.copy(llm), copy.deepcopy(llm), llm.model_copy(deep=True), pickle.loads(pickle.dumps(llm))):
+        assert again.memory is fake
+        assert (again.user_id, again.complete(QUESTION)) == ("ana", llm.complete(QUESTION))
+    retriever = SlowwaveRetriever(cast(Memory, fake), user_id="ana")
+    for found in (copy.deepcopy(retriever), pickle.loads(pickle.dumps(retriever))):
+        assert found.memory is fake
+        assert found.retrieve(QUESTION) == retriever.retrieve(QUESTION) != []
 
 
 def test_metadata_is_that_of_the_memory(llm: SlowwaveLLM, engine: Memory) -> None:

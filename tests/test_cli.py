@@ -26,6 +26,7 @@ from typer.testing import CliRunner, Result
 
 import slowwave.memory as real
 from slowwave import cli, invocation, watch, weights
+from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import ModuleInfo
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked, WeightsError
 from slowwave.reading import parse_text, read_chat, read_date, read_pairs
@@ -46,7 +47,7 @@ class NightMemory(FakeMemory):
 
     def __init__(self, folder: str | Path, *, settings: Settings) -> None:
         super().__init__(folder, settings=settings)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        FolderLayout(self.folder).facts.mkdir(parents=True, exist_ok=True)  # by which a memory is known
         self._facts = self.kept.setdefault(self.folder, {})
 
     def consolidate(self, *, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
@@ -184,11 +185,88 @@ def test_of_a_chat_only_the_user_is_learned(tmp_path: Path, shape: Any) -> None:
         (json.dumps(CHAT[:2]), ["I adopted a cat."]),
         (json.dumps(["I like tea.", "I sing."]), ["I like tea.", "I sing."]),
         ("[not json] I like tea.", ["[not json] I like tea."]),
+        ("[1]\nI like tea.", ["[1]", "I like tea."]),
+        ("\ufeffI like tea.", ["I like tea."]),
+        ("\ufeff" + json.dumps(CHAT[:2]), ["I adopted a cat."]),
+        ("\n".join(json.dumps(turn) for turn in CHAT), ["I adopted a cat.", "I moved to Lisbon."]),
+        (json.dumps(CHAT[0]) + "\n", ["I adopted a cat."]),
+        (
+            json.dumps({"messages": CHAT[:1]}) + "\n\n" + json.dumps(CHAT[1:]),
+            ["I adopted a cat.", "I moved to Lisbon."],
+        ),
         ("", []),
     ],
 )
 def test_a_dash_reads_standard_input(stdin: str, expected: list[str]) -> None:
     assert [fact["text"] for fact in document("add", "-", stdin=stdin)["facts"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("stdin", "reason"),
+    [
+        (json.dumps(CHAT)[:-20], "Standard input begins like JSON and is not"),
+        (json.dumps(CHAT, indent=2)[:-20], "Standard input begins like JSON and is not"),
+        ('["I like tea.", "I si', "Standard input begins like JSON and is not"),
+        (json.dumps(CHAT[0]) + '\n{"role": "us', "Line 2 of standard input is not JSON"),
+        (json.dumps(CHAT[0]) + '\n{"speaker": "me"}', "a turn that is no message"),
+        ('{"role": "parrot", "content": "x y"}', "Malformed message 0"),
+        (b"caf\xe9 is French for coffee.", "Standard input is not utf-8 text"),
+    ],
+)
+def test_standard_input_that_is_cut_off_is_no_fact(stdin: str | bytes, reason: str) -> None:
+    result = CliRunner().invoke(cli.app, ["add", "-"], input=stdin, catch_exceptions=False)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert reason in result.stderr
+    assert NightMemory.kept == {}
+
+
+def test_lines_of_json_are_chats(tmp_path: Path) -> None:
+    other = {"messages": [{"role": "human", "content": "I play\u2028the cello."}], "date": "2024-02-03"}
+    lines = [*(json.dumps(turn) for turn in CHAT[:2]), "", json.dumps(other, ensure_ascii=False)]
+    (tmp_path / "chats.JSONL").write_text("\r\n".join(lines), encoding="utf-8")
+    facts = document("add", "chats.JSONL")["facts"]
+    assert [(fact["text"], fact["said_at"][:10], fact["source"]) for fact in facts] == [
+        ("I adopted a cat.", "2023-05-30", "chats.JSONL"),
+        ("I play\u2028the cello.", "2024-02-03", "chats.JSONL"),
+    ]
+    (tmp_path / "texts.jsonl").write_text('"I sing."\n"I run."', encoding="utf-8")
+    assert [fact["text"] for fact in document("add", "texts.jsonl")["facts"]] == ["I sing.", "I run."]
+    (tmp_path / "both.jsonl").write_text('"I sing."\n{"role": "user", "content": "I run."}', encoding="utf-8")
+    assert document("add", "both.jsonl", code=1)["error"] == "InvalidInput"
+
+
+@pytest.mark.parametrize("words", [["data.csv"], ["notes"], ["."], ["data.csv", "notes"], ["I like tea.", "data.csv"]])
+def test_a_name_of_something_that_is_not_read_is_no_fact(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("1,2")
+    (tmp_path / "notes").mkdir()
+    answer = document("add", *words, code=1)
+    assert answer["error"] == "InvalidInput"
+    assert "end in .txt, .md, .json, .jsonl" in answer["message"]
+    assert "slowwave add - < FILE" in answer["message"]
+    assert NightMemory.kept == {}
+
+
+def test_a_sentence_may_speak_of_a_folder_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    for words in (["I", "keep", "notes"], ["My notes are short."], ["tea"]):
+        assert [fact["text"] for fact in document("add", *words)["facts"]] == [" ".join(words)]
+
+
+@pytest.mark.parametrize(
+    "words", [["I like tea.", "word " * 500], ["notes.txt", "I like tea. "], ["I like tea.", ""], ["chat.json", " "]]
+)
+def test_of_several_things_all_or_nothing_is_remembered(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("I sing.\n" + "word " * 500)
+    (tmp_path / "chat.json").write_text(json.dumps(CHAT))
+    assert document("add", *words, code=1)["error"] == "InvalidInput"
+    assert NightMemory.kept == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_file_with_a_name_that_is_no_text_can_be_a_source(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / name).write_text("I sing.")
+    assert document("add", name)["facts"][0]["source"] == "caf?.txt"
 
 
 @pytest.mark.parametrize(
@@ -219,7 +297,7 @@ def test_a_long_text_is_a_text_and_not_a_file_name() -> None:
     assert document("add", text)["facts"][0]["text"] == text
 
 
-@pytest.mark.parametrize("date", ["2026-13-01", "tomorrow", "2026/02/30", "999999999999"])
+@pytest.mark.parametrize("date", ["", "2026-13-01", "tomorrow", "2026/02/30", "999999999999"])
 def test_a_date_that_is_none_is_refused(date: str) -> None:
     assert document("add", "x y", "--date", date, code=1)["error"] == "InvalidInput"
 
@@ -473,6 +551,8 @@ def test_the_demo_passes_on_what_it_was_given(good: bool, played: tuple[list[Any
     shown = run("demo")
     assert (shown.exit_code, shown.stdout, shown.stderr) == (code, SHOWN, "")
     assert calls[1][:2] == (False, None)
+    assert document("demo", "--out", ".", code=1)["error"] == "InvalidInput"
+    assert len(calls) == 2, "what cannot be written is told before the day and the night"
 
 
 def test_the_demo_says_where_its_result_is_and_gives_no_share_of_nothing(
@@ -699,7 +779,8 @@ def test_every_command_helps_and_takes_the_shared_options(command: str) -> None:
 
 def test_a_report_of_the_last_night_or_another(tmp_path: Path) -> None:
     run("add", "I like tea.")
-    assert run("report").exit_code == 3
+    assert (run("report").exit_code, run("report").stdout) == (3, "")
+    assert document("report", code=3) == {"night_id": None, "facts": [], "modules": [], "settled": 0, "recent": 0}
     run("sleep")
     run("sleep")
     assert document("report")["night_id"] == "n2"
@@ -797,7 +878,7 @@ def test_metadata_keeps_its_types(pairs: dict[str, Any]) -> None:
 @given(st.lists(st.text()))
 def test_every_line_that_says_something_is_kept_once(lines: list[str]) -> None:
     content = "\n".join(lines)
-    assert parse_text(content, Path("x.txt")) == [line.strip() for line in content.splitlines() if line.strip()]
+    assert parse_text(content, Path("x.txt")) == [[line.strip() for line in content.splitlines() if line.strip()]]
 
 
 @given(st.text())
@@ -870,8 +951,8 @@ def test_the_module_runs(words: list[str], code: int, stdout: str) -> None:
 
 
 def test_only_the_document_reaches_standard_output() -> None:
+    Path("m/facts").mkdir(parents=True)
     child = process("-f", "m", "sleep", "--json", code=WITH_FAKE)
-    Path("m").mkdir(exist_ok=True)
     out, said = child.communicate(timeout=60)
     assert child.returncode == 0, said
     assert json.loads(out)["night_id"] == "n1"
@@ -880,7 +961,7 @@ def test_only_the_document_reaches_standard_output() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
 def test_ctrl_c_ends_the_schedule_cleanly() -> None:
-    Path("m").mkdir()
+    Path("m/facts").mkdir(parents=True)
     child = process("-f", "m", "sleep", "--every", "0 3 * * *", code=WITH_FAKE)
     assert child.stderr is not None
     assert re.fullmatch(r"The next night is at \d{4}-\d\d-\d\d 03:00; Ctrl-C stops\.\n", child.stderr.readline())

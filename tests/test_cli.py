@@ -589,6 +589,63 @@ def test_a_folder_that_is_not_there_is_not_made_by_reading(command: list[str], t
     assert not (tmp_path / "typo").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "what"),
+    [
+        (["--user", ""], "Bad user id"),
+        (["--user", " "], "Bad user id"),
+        (["--folder", ""], "Empty folder"),
+        (["--model", ""], "Empty model"),
+        (["--device", ""], "Empty device"),
+        (["--set", "model="], "Empty model"),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_an_option_of_a_variable_that_is_not_set_is_not_the_default(
+    option: list[str], what: str, before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOWWAVE_USER", "ada")
+    run("add", "I like tea.")
+    for command in (["forget", "--all", "--yes"], ["sleep"], ["add", "I sing."], ["facts"]):
+        words = [*option, *command] if before else [*command, *option]
+        answer = document(*words, code=1)
+        assert answer["error"] == "InvalidInput"
+        assert answer["message"].startswith(f"{what}: {option[1].removeprefix('model=')!r}.")
+    assert [list(facts) for facts in NightMemory.kept.values()] == [[fact["id"] for fact in document("facts")["facts"]]]
+    assert (texts(), NightMemory.slept) == (["I like tea."], [])
+
+
+def test_a_variable_that_is_empty_is_not_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SLOWWAVE_USER", "")
+    monkeypatch.setenv("SLOWWAVE_FOLDER", "")
+    assert document("add", "I sing.")["facts"][0]["user_id"] == "default"
+    assert list(NightMemory.kept) == [tmp_path / "slowwave-memory"]
+    run("add", "I run.", "-u", "ada")
+    assert len(texts()) == 2
+
+
+@pytest.mark.parametrize("command", [["ask", "x"], ["search", "x"], ["facts"], ["modules"], ["sleep"], ["forget", "x"]])
+@pytest.mark.parametrize("content", [None, "photo.png", "modules/mine/main.py"])
+def test_a_folder_of_other_things_is_left_alone_by_reading(
+    command: list[str], content: str | None, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    if content:
+        (home / content).parent.mkdir(parents=True, exist_ok=True)
+        (home / content).touch()
+    before = sorted(home.rglob("*"))
+    assert "There is no memory folder" in document(*command, "-f", "home", code=1)["message"]
+    assert sorted(home.rglob("*")) == before
+    assert NightMemory.kept == {}
+
+
+def test_a_memory_folder_that_is_none_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "is a file" in document("add", "I sing.", "-f", "file", code=1)["message"]
+    assert document("add", "I sing.", "-f", "~nobody-of-this-name/m", code=1)["error"] == "InvalidInput"
+
+
 def test_errors_are_one_line_or_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
     run("add", "I sing.")
 
@@ -711,6 +768,34 @@ def test_a_night_of_a_schedule_that_fails_is_told_and_the_next_one_comes(monkeyp
     assert documents[-1]["error"] == "Interrupted"
 
 
+def test_a_schedule_that_cannot_be_kept_is_told_before_anything_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+
+    class Never:
+        def __init__(self, schedule: str, job: Callable[[], None]) -> None:
+            raise InvalidInput("A schedule that never comes", schedule, "Give a day that there is.")
+
+    monkeypatch.setattr(watch, "Clock", Never)
+    monkeypatch.setattr(watch.Watch, "wait", lambda self: pytest.fail("it waits for ever"))
+    answer = document("sleep", "--every", "0 3 31 2 *", code=1)
+    assert (answer["error"], answer["message"][:27]) == ("InvalidInput", "A schedule that never comes")
+
+
+def test_a_schedule_ends_when_nobody_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+
+    class Closed(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(watch, "Clock", Nights)
+    watching = watch.Watch(Call(Path("slowwave-memory"), "ada", None, False, False, Settings(), Closed()), "0 3 * * *")
+    watching._night()
+    with pytest.raises(BrokenPipeError):
+        watching.wait()
+    assert watching._clock.stopped  # type: ignore[attr-defined]
+
+
 def test_an_interrupt_of_the_schedule_waits_for_a_step_and_not_for_the_night(monkeypatch: pytest.MonkeyPatch) -> None:
     run("add", "I sing.")
     begun, closed = threading.Event(), threading.Event()
@@ -798,6 +883,40 @@ def test_stored_text_cannot_steer_the_terminal() -> None:
         assert result.exit_code == 0
         assert "\x1b" not in result.stdout + result.stderr
         assert "\x07" not in result.stdout + result.stderr
+
+
+def encoded(encoding: str, errors: str = "strict") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=errors)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "errors", "shown"),
+    [
+        ("cp1252", "strict", "caf\xe9 ?"),
+        ("ascii", "surrogateescape", "caf? ?"),
+        ("ascii", "backslashreplace", "caf\\xe9 \\U0001f600"),
+        ("utf-8", "strict", "caf\xe9 \U0001f600"),
+        ("utf-16", "strict", "caf\xe9 \U0001f600"),
+    ],
+)
+def test_letters_that_the_stream_has_not_are_replaced_and_escaped_in_documents(
+    encoding: str, errors: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("add", "caf\xe9 \U0001f600")
+    for words in (["facts"], ["search", "caf\xe9"], ["ask", "caf\xe9"], ["facts", "--json"], ["add", "", "--json"]):
+        out = encoded(encoding, errors)
+        monkeypatch.setattr(sys, "stdout", out)
+        with pytest.raises(SystemExit) as ended:
+            cli.app(words)
+        printed = out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+        if "--json" not in words:
+            assert (ended.value.code, shown in printed) == (0, True)
+            continue
+        said = json.loads(printed)
+        assert said.get("error", "InvalidInput") == "InvalidInput"
+        if "facts" in words:
+            assert said["facts"][0]["text"] == "caf\xe9 \U0001f600"
+            assert ("\\u" in printed) == (encoding[:3] != "utf")
 
 
 def test_a_terminal_gets_a_table() -> None:
@@ -906,7 +1025,7 @@ def process(*words: str, code: str | None = None) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "COLUMNS": "100"},
+        env={**{name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}, "COLUMNS": "100"},
     )
 
 
@@ -969,3 +1088,54 @@ def test_ctrl_c_ends_the_schedule_cleanly() -> None:
     out, said = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")
     assert said == "Interrupted; what was finished is kept.\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break in another way there")
+@pytest.mark.parametrize(
+    ("words", "stream"),
+    [
+        (["facts"], "stdout"),
+        (["facts", "--json"], "stdout"),
+        (["ask", "tea?"], "stdout"),
+        (["facts", "-f", "nowhere", "--json"], "stdout"),
+        (["facts"], "stderr"),
+        (["facts", "-f", "nowhere"], "stderr"),
+    ],
+)
+def test_a_reader_that_goes_ends_a_command_without_a_word(words: list[str], stream: str) -> None:
+    code = WITH_FAKE.replace("main()", "test_cli.NightMemory('slowwave-memory', settings=None).add('tea ' * 400)\n"
+                             "test_cli.NightMemory._open = {}; test_cli.NightMemory.noise = ''\nmain()")  # fmt: skip
+    child = process(*words, code=code)
+    pipes = {"stdout": child.stdout, "stderr": child.stderr}
+    gone = pipes.pop(stream)
+    assert gone is not None
+    gone.close()  # before anything is written: the interpreter takes longer to start
+    (kept,) = pipes.values()
+    assert kept is not None
+    with kept:
+        said = kept.read()
+    assert child.wait(60) == 141
+    assert "BrokenPipe" not in said
+    assert "error" not in said.lower()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_result_that_cannot_be_written_is_an_error() -> None:
+    Path("slowwave-memory/facts").mkdir(parents=True)
+    start = [sys.executable, "-W", "error", "-c", WITH_FAKE]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*start, "facts", "--json"], stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("The result cannot be written")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_without_a_standard_output_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        cli.app(["facts"])
+    assert ended.value.code == 0

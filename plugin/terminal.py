@@ -62,6 +62,7 @@ class Call:
     def note(self, text: str) -> None:
         """Print a dim line beside the result."""
         if not self.json:
+            self.out.flush()  # where both go to one file the result stands first
             self.screen.print(printable(text), style="dim")
 
     def fail(self, kind: str, message: str) -> None:

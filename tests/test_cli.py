@@ -1133,6 +1133,22 @@ def test_a_result_that_cannot_be_written_is_an_error() -> None:
     assert ended.stderr.count("\n") == 1
 
 
+def test_a_note_stands_behind_the_result_that_it_is_about() -> None:
+    Path("slowwave-memory/facts").mkdir(parents=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    start = [sys.executable, "-W", "error", "-c", WITH_FAKE]
+    ended = subprocess.run(
+        [*start, "ask", "tea?"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert ended.stdout.splitlines()[0] == "I don't know."
+    assert ended.stdout.splitlines()[1].startswith("0 facts")
+
+
 def test_without_a_standard_output_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     run("add", "I sing.")
     monkeypatch.setattr(sys, "stdout", None)

@@ -1,12 +1,11 @@
 """The command line: the verbs of `Memory`, with progress bars for people and one JSON document for programs.
 
-Exit codes: 0 done, 1 an error of ours, 2 wrong usage, 3 nothing found or not known, 130 interrupted.
+Exit codes: 0 done, 1 an error of ours, 2 wrong usage, 3 nothing found or not known, 130 interrupted, 141 nobody reads on.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +14,7 @@ import typer
 
 from slowwave.errors import FactNotFound, InvalidInput
 from slowwave.invocation import DONE, FAILED, UNKNOWN, commands_of, fetch, opened
-from slowwave.reading import is_file_name, read_date, read_input, read_pairs
+from slowwave.reading import read_date, read_inputs, read_pairs
 from slowwave.terminal import Call, counted, grounds, show_demo, show_night, show_skills
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def add(
     call: Call,
     what: Annotated[
         list[str],
-        typer.Argument(metavar="TEXT", help="Texts, .txt, .md or .json files, or - for standard input."),
+        typer.Argument(metavar="TEXT", help="Texts, .txt, .md, .json or .jsonl files, or - for standard input."),
     ],
     date: Annotated[str | None, typer.Option(help="When it was said: 2026-11-21, or with a time.")] = None,
     source: Annotated[str | None, typer.Option(help="Where it comes from [the file's name, or user].")] = None,
@@ -53,20 +52,25 @@ def add(
     """Remember facts; they can be found at once.
 
     A text is one fact; words without quotes are taken as one text. In .txt and .md files every line is a fact. A .json
-    file is a chat: a list of {"role", "content"}, each with an optional "date"; only the user's turns are learned.
+    file is a chat: a list of {"role", "content"}, each with an optional "date"; only the user's turns are learned. A .jsonl
+    file has a message, or a chat, in every line. If anything in it cannot be used, nothing is remembered.
 
     Examples: slowwave add "I'm allergic to peanuts."   slowwave add notes.md   slowwave add chat.json --user ada
     """
-    said_at, metadata = read_date(date, "--date") if date else None, read_pairs(meta)
-    plain = all(word != "-" and not re.search(r"\s", word) and not is_file_name(word) for word in what)
-    batches = [read_input(text) for text in ([" ".join(what)] if plain else what)]
+    from slowwave.intake import to_facts
+
+    said_at, metadata = read_date(date, "--date") if date is not None else None, read_pairs(meta)
+    keep: dict[str, Any] = {"user_id": call.user, "said_at": said_at, "metadata": metadata or None}
+    limits: dict[str, Any] = {"limit": call.settings.max_fact_chars, "assistant": call.settings.learn_assistant}
+    batches = read_inputs(what)
+    for content, name in batches:  # all of them are looked at before one is kept
+        for piece in content if isinstance(content[0], str) else [content]:
+            to_facts(piece, **keep, source=source or name, **limits)
     facts: list[Fact] = []
     with opened(call, new=True) as memory:
         for content, name in batches:
-            keep: dict[str, Any] = {"user_id": call.user, "said_at": said_at, "source": source or name}
-            many = bool(content) and isinstance(content[0], str)
-            learn = memory.add_many if many else memory.add
-            facts += learn(content, metadata=metadata or None, **keep) if content else []
+            learn: Any = memory.add_many if isinstance(content[0], str) else memory.add
+            facts += learn(content, **keep, source=source or name)
     if call.json:
         call.document({"facts": facts})
     else:
@@ -211,6 +215,8 @@ def report(
     if found is None:
         if night is not None:
             raise InvalidInput("No such night", night, f"There are {len(nights)}; `slowwave report` shows the last.")
+        if call.json:  # a program that looks for the facts or modules of a night finds none
+            call.document({"night_id": None, "facts": [], "modules": [], "settled": 0, "recent": 0})
         call.note("There was no night yet.")
         return UNKNOWN
     if out is not None:
@@ -316,6 +322,8 @@ def prepare(
     """
     from slowwave.consolidation.skills import prepare as prepare_skills
 
+    if name == "":  # as a folder it would be the working directory
+        raise InvalidInput("Empty model", name, "Give a folder or a hub name, or leave it out.")
     settings = call.settings if name is None else call.settings.model_copy(update={"model": name})
     fetch(call, base=True, embedder=False, model=settings.model)
     with call.progress() as progress:
@@ -364,6 +372,8 @@ def demo(
     """
     from slowwave.demo import run
 
+    if out is not None and out.is_dir():  # told now, and not after the night
+        raise InvalidInput("Cannot write the result", str(out), "This is a folder; give a file.")
     fetch(call, base=True, embedder=True)
     with call.progress() as progress:
         result: dict[str, Any] = run(quick=quick, out=out, settings=call.settings, progress=progress)

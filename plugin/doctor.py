@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from slowwave import machine, weights, wheels
 from slowwave.adapters_store.layout import FORMAT, FolderLayout
 from slowwave.adapters_store.skills import find_skill, identity
-from slowwave.errors import InvalidInput, SlowwaveError
+from slowwave.errors import InvalidInput, SlowwaveError, WeightsError
 from slowwave.machine import Finding, Status
 from slowwave.settings import Settings
 from slowwave.types import Progress, no_progress
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from slowwave.adapters_store.manifest import ModuleInfo
+    from slowwave.adapters_store.manifest import Manifest
 
-__all__ = ["Finding", "Status", "diagnose"]
+__all__ = ["Finding", "Status", "diagnose", "is_memory"]
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +139,12 @@ def _load_embedder(settings: Settings, progress: Progress) -> Iterator[Finding]:
 # -- the memory folder ------------------------------------------------------------------------------------------------
 
 
+def is_memory(folder: Path) -> bool:
+    """Whether a folder is a memory's: it has facts, says what they were written with, or lists modules."""
+    layout = FolderLayout(folder)
+    return layout.facts.is_dir() or layout.origin.is_file() or layout.catalog.is_file()
+
+
 def _folder(folder: Path, settings: Settings) -> Iterator[Finding]:
     layout = FolderLayout(folder)
     if folder.exists() and not folder.is_dir():
@@ -146,9 +153,10 @@ def _folder(folder: Path, settings: Settings) -> Iterator[Finding]:
     if not os.access(machine.existing(folder), os.W_OK):
         yield Finding("folder", "fail", "the memory folder cannot be written", "Change its rights, or give another.")
         return
-    if not folder.exists() or not any(folder.iterdir()):
+    if not is_memory(folder):
         yield Finding("folder", "ok", "no memory here yet; the first fact makes one")
         return
+    from slowwave.adapters_store.store import AdapterStore
     from slowwave.lock import holder
 
     owner = holder(folder)
@@ -157,9 +165,9 @@ def _folder(folder: Path, settings: Settings) -> Iterator[Finding]:
         yield Finding("lock", "warn", message, "Close that process if you want to open the memory here.")
     else:
         yield Finding("lock", "ok", "free")
-    infos = list(_modules(layout))
-    carried = sum(info.facts for info in infos)
-    text = f"writable, format {FORMAT}, {len(infos)} module(s) carrying {carried} fact(s)"
+    live = AdapterStore(layout).live()
+    carried = sum(len(manifest.settled_ids) for manifest in live)
+    text = f"writable, format {FORMAT}, {len(live)} module(s) carrying {carried} fact(s)"
     if not owner and layout.facts.is_dir():
         count, problem = _count_facts(layout, settings)
         if problem:
@@ -167,18 +175,28 @@ def _folder(folder: Path, settings: Settings) -> Iterator[Finding]:
         if count is not None:
             text += f", {count} live fact(s)"
     yield Finding("folder", "ok", text)
-    others = sorted({info.base for info in infos} - {settings.model})
-    if others:
-        message = f"some modules were trained on {', '.join(others)}, not on {settings.model}: they stay silent"
-        yield Finding("modules", "warn", message, "Give that model, or run a night to learn the facts again.")
+    yield from _silent(live, settings)
     if not owner:
-        yield from _leftovers(layout, {info.id for info in infos})
+        yield from _leftovers(layout, {manifest.id for manifest in live})
 
 
-def _modules(layout: FolderLayout) -> Sequence[ModuleInfo]:
-    from slowwave.adapters_store.store import AdapterStore
-
-    return AdapterStore(layout).infos()
+def _silent(live: Sequence[Manifest], settings: Settings) -> Iterator[Finding]:
+    """Modules that do not answer, because the base model is not the one they were trained on: its bytes are what counts."""
+    local = None
+    with contextlib.suppress(WeightsError):  # told where the base model is looked at
+        local = weights.found(settings.model, "base")
+    if local is None:  # then the name is all there is to go by
+        others = {one.base.name for one in live} - {settings.model}
+    else:
+        reader = None if settings.skills == "off" else find_skill("reader", local.sha256)
+        meant = identity(local.sha256, reader)
+        others = {one.base.name for one in live if one.base.sha256 != meant}
+    if others:
+        named = ", ".join(sorted(others))
+        message = f"some modules were trained on {named}, not on {settings.model}: they stay silent"
+        if others == {settings.model}:
+            message = f"some modules were trained on other weights or another reader of {named}: they stay silent"
+        yield Finding("modules", "warn", message, "Give that model, or run a night to learn the facts again.")
 
 
 def _count_facts(layout: FolderLayout, settings: Settings) -> tuple[int | None, str]:

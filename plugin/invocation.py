@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import io
 import logging
 import os
 import sys
@@ -15,25 +16,30 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 import typer
 
 from slowwave.errors import InvalidInput, SlowwaveError
+from slowwave.intake import check_user
 from slowwave.origin import with_origin
 from slowwave.reading import read_pairs
 from slowwave.settings import Settings
-from slowwave.terminal import Call, tell_error
+from slowwave.terminal import Call, forgive, tell_error
 
 if TYPE_CHECKING:
     from slowwave.memory import Memory
 
-__all__ = ["DONE", "FAILED", "INTERRUPTED", "UNKNOWN", "Command", "commands_of", "fetch", "opened", "worded"]
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "UNKNOWN", "UNREAD", "Command", "commands_of", "fetch", "opened", "worded"]
 
 DONE, FAILED, UNKNOWN, INTERRUPTED = 0, 1, 3, 130
+UNREAD = 141
+"""Nobody reads what is printed any more: what a shell makes of a program that SIGPIPE ended, as 130 is SIGINT's."""
 
 Command = Callable[..., int]
 """A function of a `Call` and of its own options that returns an exit code."""
 
 _SHARED: Mapping[str, Any] = {
     "folder": Annotated[
-        Path | None,
-        typer.Option("--folder", "-f", help="Memory folder [$SLOWWAVE_FOLDER, else ./slowwave-memory]."),
+        str | None,  # as it was given: an empty path would mean the working directory
+        typer.Option(
+            "--folder", "-f", metavar="PATH", help="Memory folder [$SLOWWAVE_FOLDER, else ./slowwave-memory]."
+        ),
     ],
     "user": Annotated[
         str | None, typer.Option("--user", "-u", help='Whose memory it is [$SLOWWAVE_USER, else "default"].')
@@ -74,11 +80,15 @@ def opened(call: Call, *, new: bool = False, base: bool = False, embedder: bool 
     """Open the memory, and fetch the weights that the command needs where their progress can be seen.
 
     Raises:
-        InvalidInput: there is no memory folder, and none may be made.
+        InvalidInput: there is no memory folder, and none may be made, or it is a file.
     """
-    if not new and not call.folder.is_dir():
+    from slowwave.doctor import is_memory
+
+    if not new and not is_memory(call.folder):  # reading must not make a memory out of somebody's photographs
         remedy = 'Give --folder, or make one: slowwave add "I\'m allergic to peanuts."'
         raise InvalidInput("There is no memory folder", str(call.folder), remedy)
+    if call.folder.exists() and not call.folder.is_dir():
+        raise InvalidInput("The memory folder is a file", str(call.folder), "Give another folder.")
     from slowwave.memory import Memory
 
     with Memory(call.folder, settings=call.settings) as memory:
@@ -116,7 +126,8 @@ def _taking_options(function: Command) -> Callable[..., None]:
     @functools.wraps(function)
     def run(ctx: typer.Context, **given: Any) -> None:
         before: Mapping[str, Any] = ctx.obj or {}
-        shared = {name: given.pop(name) or before.get(name) for name in _SHARED if name != "set"}
+        near = {name: given.pop(name) for name in _SHARED if name != "set"}  # it wins, even if it is empty
+        shared = {name: before.get(name) if value in (None, False) else value for name, value in near.items()}
         shared["set"] = [*(before.get("set") or ()), *(given.pop("set") or ())]
         raise typer.Exit(_run(function, shared, given))
 
@@ -140,7 +151,33 @@ def _with_shared(function: Callable[..., None], own: Mapping[str, inspect.Parame
 
 
 def _run(function: Command, shared: Mapping[str, Any], own: Mapping[str, Any]) -> int:
-    out, as_json = sys.stdout, bool(shared["json"])
+    out = sys.stdout or io.StringIO()  # a service may have none
+    forgive(out)
+    try:
+        code = _told(function, shared, own, out)
+        out.flush()  # what cannot be written shall not wait for the end of the interpreter
+        return code
+    except OSError as error:  # of the writing: what a command raises has been told
+        _abandon(out)
+        _abandon(sys.stderr)
+        if isinstance(error, BrokenPipeError):
+            return UNREAD
+        tell_error(out, type(error).__name__, f"The result cannot be written: {error}.", as_json=False)
+        return FAILED
+
+
+def _abandon(stream: TextIO) -> None:
+    """Point a stream that cannot be written at nothing, or the interpreter complains when it ends."""
+    try:
+        stream.flush()
+    except OSError:
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def _told(function: Command, shared: Mapping[str, Any], own: Mapping[str, Any], out: TextIO) -> int:
+    """The exit code of a command; its errors are told."""
+    as_json = bool(shared["json"])
     with contextlib.ExitStack() as stack:
         if as_json:  # whatever a library prints must not mix with the document
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
@@ -148,7 +185,7 @@ def _run(function: Command, shared: Mapping[str, Any], own: Mapping[str, Any]) -
             stack.enter_context(_logging())
         try:
             return function(_call(shared, out), **own)
-        except (typer.Exit, typer.Abort, typer.BadParameter):
+        except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
             raise
         except (
             Exception,
@@ -171,18 +208,34 @@ def worded(error: BaseException) -> tuple[str, str, int]:
 
 
 def _call(shared: Mapping[str, Any], out: TextIO) -> Call:
-    chosen = shared["user"] or os.environ.get("SLOWWAVE_USER") or None
-    folder = Path(shared["folder"] or os.environ.get("SLOWWAVE_FOLDER") or "slowwave-memory").expanduser()
-    settings = read_pairs(shared["set"]) | {name: shared[name] for name in ("model", "device") if shared[name]}
+    chosen = _given(shared["user"], "SLOWWAVE_USER")
+    if chosen is not None:
+        check_user(chosen)
+    place = _given(shared["folder"], "SLOWWAVE_FOLDER")
+    named = {name: shared[name] for name in ("model", "device") if shared[name] is not None}
+    settings = read_pairs(shared["set"]) | named
+    for name, value in {"folder": place, **settings}.items():
+        if value == "":  # of a variable that is not set: it would mean the default, or the working directory
+            raise InvalidInput(f"Empty {name}", value, "Give a value, or leave the option out.")
+    try:
+        folder = Path(place or "slowwave-memory").expanduser()
+    except RuntimeError:
+        raise InvalidInput("There is no such home", place, "Give the whole path of the memory folder.") from None
+    checked = Settings.checked(**settings)
     return Call(
         folder=folder,
         user=chosen or "default",
         chosen_user=chosen,
         json=bool(shared["json"]),
         verbose=bool(shared["verbose"]),
-        settings=with_origin(folder, Settings.checked(**settings)),
+        settings=with_origin(folder, checked) if folder.is_dir() else checked,
         out=out,
     )
+
+
+def _given(option: str | None, variable: str) -> str | None:
+    """An option as it was given, even if it is empty; else the environment's variable, if there is something in it."""
+    return option if option is not None else os.environ.get(variable) or None
 
 
 @contextlib.contextmanager

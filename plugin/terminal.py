@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from slowwave.answering import AnswerStream
     from slowwave.types import Answer, ModuleReport, NightReport, Progress
 
-__all__ = ["Call", "counted", "grounds", "printable", "show_demo", "show_night", "show_skills", "tell_error"]
+__all__ = ["Call", "counted", "forgive", "grounds", "printable", "show_demo", "show_night", "show_skills", "tell_error"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,15 @@ class Call:
         """Standard error: everything that is not the result."""
         from rich.console import Console
 
-        return Console(stderr=True, highlight=False, markup=False)
+        class Screen(Console):
+            def on_broken_pipe(self) -> None:
+                raise BrokenPipeError  # Rich would end the process by itself, with a code of its own
+
+        return Screen(stderr=True, highlight=False, markup=False)
 
     def document(self, value: object) -> None:
         """Print the one JSON document."""
-        self.out.write(json.dumps(value, default=_plain_value, ensure_ascii=False, indent=2) + "\n")
+        self.out.write(_as_json(value, self.out, indent=2))
 
     def say(self, text: str) -> None:
         """Print a line of the result; control characters of stored text must not reach the terminal."""
@@ -56,6 +62,7 @@ class Call:
     def note(self, text: str) -> None:
         """Print a dim line beside the result."""
         if not self.json:
+            self.out.flush()  # where both go to one file the result stands first
             self.screen.print(printable(text), style="dim")
 
     def fail(self, kind: str, message: str) -> None:
@@ -128,9 +135,15 @@ class Call:
 def tell_error(out: TextIO, kind: str, message: str, *, as_json: bool) -> None:
     """Write an error: its document to `out`, or its line to standard error."""
     if as_json:
-        out.write(json.dumps({"error": kind, "message": message}, ensure_ascii=False) + "\n")
+        out.write(_as_json({"error": kind, "message": message}, out))
     else:
         sys.stderr.write(printable(message) + "\n")
+
+
+def forgive(out: TextIO) -> None:
+    """Let a stream write something in place of letters that it has not, instead of failing."""
+    if isinstance(out, io.TextIOWrapper) and out.errors in {"strict", "surrogateescape"}:  # who chose another has it
+        out.reconfigure(errors="replace")
 
 
 def grounds(answer: Answer) -> str:
@@ -211,6 +224,12 @@ def printable(text: str) -> str:
 def counted(number: int, thing: str) -> str:
     """A number and what it counts: "1 fact", "2 facts"."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _as_json(value: object, out: TextIO, indent: int | None = None) -> str:
+    """A document of letters that the stream has: where it is not Unicode the others are escaped, and nothing is lost."""
+    unicode = codecs.lookup(out.encoding or "utf-8").name.startswith("utf")
+    return json.dumps(value, default=_plain_value, ensure_ascii=not unicode, indent=indent) + "\n"
 
 
 def _plain_value(value: object) -> object:

@@ -43,6 +43,7 @@ class Watch:
         self._ending = threading.Event()
         self._changing = threading.Lock()
         self._open: Memory | None = None
+        self._unread: BrokenPipeError | None = None
         self._clock = Clock(schedule, self._night)  # last: a night may begin at once
 
     def tell_next(self) -> None:
@@ -55,7 +56,11 @@ class Watch:
             self._call.note(f"The next night is at {upcoming:%Y-%m-%d %H:%M}; Ctrl-C stops.")
 
     def wait(self) -> None:
-        """Stay until Ctrl-C; a night that is under way stops after its step, and the next one goes on there."""
+        """Stay until Ctrl-C; a night that is under way stops after its step, and the next one goes on there.
+
+        Raises:
+            BrokenPipeError: nobody reads what is printed any more.
+        """
         try:
             while not self._ending.wait(0.5):  # a wait without end cannot be interrupted on Windows
                 pass
@@ -66,8 +71,20 @@ class Watch:
             if memory is not None:
                 memory.close()
             self._clock.stop()
+        if self._unread is not None:
+            raise self._unread
 
     def _night(self) -> None:
+        try:
+            self._sleep()
+            if not self._ending.is_set():
+                self.tell_next()
+        except BrokenPipeError as error:  # it ends the command, as it ends every other one
+            self._unread = error
+            self._ending.set()
+
+    def _sleep(self) -> None:
+        """One night; what goes wrong in it is told."""
         try:
             with opened(self._call, base=True) as memory:
                 with self._changing:
@@ -75,6 +92,8 @@ class Watch:
                         return
                     self._open = memory
                 sleep_once(self._call, memory)
+        except BrokenPipeError:
+            raise
         except Exception as error:  # the thread belongs to the clock, and tomorrow is another night
             if not (self._ending.is_set() and isinstance(error, MemoryClosed)):
                 logger.debug("a night failed", exc_info=True)
@@ -84,5 +103,3 @@ class Watch:
             with self._changing:
                 self._open = None
             self._call.out.flush()
-        if not self._ending.is_set():
-            self.tell_next()

@@ -26,6 +26,7 @@ from typer.testing import CliRunner, Result
 
 import slowwave.memory as real
 from slowwave import cli, invocation, watch, weights
+from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import ModuleInfo
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked, WeightsError
 from slowwave.reading import parse_text, read_chat, read_date, read_pairs
@@ -46,7 +47,7 @@ class NightMemory(FakeMemory):
 
     def __init__(self, folder: str | Path, *, settings: Settings) -> None:
         super().__init__(folder, settings=settings)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        FolderLayout(self.folder).facts.mkdir(parents=True, exist_ok=True)  # by which a memory is known
         self._facts = self.kept.setdefault(self.folder, {})
 
     def consolidate(self, *, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
@@ -184,11 +185,88 @@ def test_of_a_chat_only_the_user_is_learned(tmp_path: Path, shape: Any) -> None:
         (json.dumps(CHAT[:2]), ["I adopted a cat."]),
         (json.dumps(["I like tea.", "I sing."]), ["I like tea.", "I sing."]),
         ("[not json] I like tea.", ["[not json] I like tea."]),
+        ("[1]\nI like tea.", ["[1]", "I like tea."]),
+        ("\ufeffI like tea.", ["I like tea."]),
+        ("\ufeff" + json.dumps(CHAT[:2]), ["I adopted a cat."]),
+        ("\n".join(json.dumps(turn) for turn in CHAT), ["I adopted a cat.", "I moved to Lisbon."]),
+        (json.dumps(CHAT[0]) + "\n", ["I adopted a cat."]),
+        (
+            json.dumps({"messages": CHAT[:1]}) + "\n\n" + json.dumps(CHAT[1:]),
+            ["I adopted a cat.", "I moved to Lisbon."],
+        ),
         ("", []),
     ],
 )
 def test_a_dash_reads_standard_input(stdin: str, expected: list[str]) -> None:
     assert [fact["text"] for fact in document("add", "-", stdin=stdin)["facts"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("stdin", "reason"),
+    [
+        (json.dumps(CHAT)[:-20], "Standard input begins like JSON and is not"),
+        (json.dumps(CHAT, indent=2)[:-20], "Standard input begins like JSON and is not"),
+        ('["I like tea.", "I si', "Standard input begins like JSON and is not"),
+        (json.dumps(CHAT[0]) + '\n{"role": "us', "Line 2 of standard input is not JSON"),
+        (json.dumps(CHAT[0]) + '\n{"speaker": "me"}', "a turn that is no message"),
+        ('{"role": "parrot", "content": "x y"}', "Malformed message 0"),
+        (b"caf\xe9 is French for coffee.", "Standard input is not utf-8 text"),
+    ],
+)
+def test_standard_input_that_is_cut_off_is_no_fact(stdin: str | bytes, reason: str) -> None:
+    result = CliRunner().invoke(cli.app, ["add", "-"], input=stdin, catch_exceptions=False)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert reason in result.stderr
+    assert NightMemory.kept == {}
+
+
+def test_lines_of_json_are_chats(tmp_path: Path) -> None:
+    other = {"messages": [{"role": "human", "content": "I play\u2028the cello."}], "date": "2024-02-03"}
+    lines = [*(json.dumps(turn) for turn in CHAT[:2]), "", json.dumps(other, ensure_ascii=False)]
+    (tmp_path / "chats.JSONL").write_text("\r\n".join(lines), encoding="utf-8")
+    facts = document("add", "chats.JSONL")["facts"]
+    assert [(fact["text"], fact["said_at"][:10], fact["source"]) for fact in facts] == [
+        ("I adopted a cat.", "2023-05-30", "chats.JSONL"),
+        ("I play\u2028the cello.", "2024-02-03", "chats.JSONL"),
+    ]
+    (tmp_path / "texts.jsonl").write_text('"I sing."\n"I run."', encoding="utf-8")
+    assert [fact["text"] for fact in document("add", "texts.jsonl")["facts"]] == ["I sing.", "I run."]
+    (tmp_path / "both.jsonl").write_text('"I sing."\n{"role": "user", "content": "I run."}', encoding="utf-8")
+    assert document("add", "both.jsonl", code=1)["error"] == "InvalidInput"
+
+
+@pytest.mark.parametrize("words", [["data.csv"], ["notes"], ["."], ["data.csv", "notes"], ["I like tea.", "data.csv"]])
+def test_a_name_of_something_that_is_not_read_is_no_fact(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("1,2")
+    (tmp_path / "notes").mkdir()
+    answer = document("add", *words, code=1)
+    assert answer["error"] == "InvalidInput"
+    assert "end in .txt, .md, .json, .jsonl" in answer["message"]
+    assert "slowwave add - < FILE" in answer["message"]
+    assert NightMemory.kept == {}
+
+
+def test_a_sentence_may_speak_of_a_folder_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    for words in (["I", "keep", "notes"], ["My notes are short."], ["tea"]):
+        assert [fact["text"] for fact in document("add", *words)["facts"]] == [" ".join(words)]
+
+
+@pytest.mark.parametrize(
+    "words", [["I like tea.", "word " * 500], ["notes.txt", "I like tea. "], ["I like tea.", ""], ["chat.json", " "]]
+)
+def test_of_several_things_all_or_nothing_is_remembered(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("I sing.\n" + "word " * 500)
+    (tmp_path / "chat.json").write_text(json.dumps(CHAT))
+    assert document("add", *words, code=1)["error"] == "InvalidInput"
+    assert NightMemory.kept == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_file_with_a_name_that_is_no_text_can_be_a_source(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / name).write_text("I sing.")
+    assert document("add", name)["facts"][0]["source"] == "caf?.txt"
 
 
 @pytest.mark.parametrize(
@@ -219,7 +297,7 @@ def test_a_long_text_is_a_text_and_not_a_file_name() -> None:
     assert document("add", text)["facts"][0]["text"] == text
 
 
-@pytest.mark.parametrize("date", ["2026-13-01", "tomorrow", "2026/02/30", "999999999999"])
+@pytest.mark.parametrize("date", ["", "2026-13-01", "tomorrow", "2026/02/30", "999999999999"])
 def test_a_date_that_is_none_is_refused(date: str) -> None:
     assert document("add", "x y", "--date", date, code=1)["error"] == "InvalidInput"
 
@@ -473,6 +551,8 @@ def test_the_demo_passes_on_what_it_was_given(good: bool, played: tuple[list[Any
     shown = run("demo")
     assert (shown.exit_code, shown.stdout, shown.stderr) == (code, SHOWN, "")
     assert calls[1][:2] == (False, None)
+    assert document("demo", "--out", ".", code=1)["error"] == "InvalidInput"
+    assert len(calls) == 2, "what cannot be written is told before the day and the night"
 
 
 def test_the_demo_says_where_its_result_is_and_gives_no_share_of_nothing(
@@ -507,6 +587,63 @@ def test_a_folder_that_is_not_there_is_not_made_by_reading(command: list[str], t
     assert answer["error"] == "InvalidInput"
     assert "There is no memory folder" in answer["message"]
     assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "what"),
+    [
+        (["--user", ""], "Bad user id"),
+        (["--user", " "], "Bad user id"),
+        (["--folder", ""], "Empty folder"),
+        (["--model", ""], "Empty model"),
+        (["--device", ""], "Empty device"),
+        (["--set", "model="], "Empty model"),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_an_option_of_a_variable_that_is_not_set_is_not_the_default(
+    option: list[str], what: str, before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLOWWAVE_USER", "ada")
+    run("add", "I like tea.")
+    for command in (["forget", "--all", "--yes"], ["sleep"], ["add", "I sing."], ["facts"]):
+        words = [*option, *command] if before else [*command, *option]
+        answer = document(*words, code=1)
+        assert answer["error"] == "InvalidInput"
+        assert answer["message"].startswith(f"{what}: {option[1].removeprefix('model=')!r}.")
+    assert [list(facts) for facts in NightMemory.kept.values()] == [[fact["id"] for fact in document("facts")["facts"]]]
+    assert (texts(), NightMemory.slept) == (["I like tea."], [])
+
+
+def test_a_variable_that_is_empty_is_not_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SLOWWAVE_USER", "")
+    monkeypatch.setenv("SLOWWAVE_FOLDER", "")
+    assert document("add", "I sing.")["facts"][0]["user_id"] == "default"
+    assert list(NightMemory.kept) == [tmp_path / "slowwave-memory"]
+    run("add", "I run.", "-u", "ada")
+    assert len(texts()) == 2
+
+
+@pytest.mark.parametrize("command", [["ask", "x"], ["search", "x"], ["facts"], ["modules"], ["sleep"], ["forget", "x"]])
+@pytest.mark.parametrize("content", [None, "photo.png", "modules/mine/main.py"])
+def test_a_folder_of_other_things_is_left_alone_by_reading(
+    command: list[str], content: str | None, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    if content:
+        (home / content).parent.mkdir(parents=True, exist_ok=True)
+        (home / content).touch()
+    before = sorted(home.rglob("*"))
+    assert "There is no memory folder" in document(*command, "-f", "home", code=1)["message"]
+    assert sorted(home.rglob("*")) == before
+    assert NightMemory.kept == {}
+
+
+def test_a_memory_folder_that_is_none_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert "is a file" in document("add", "I sing.", "-f", "file", code=1)["message"]
+    assert document("add", "I sing.", "-f", "~nobody-of-this-name/m", code=1)["error"] == "InvalidInput"
 
 
 def test_errors_are_one_line_or_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -636,6 +773,34 @@ def test_a_night_of_a_schedule_that_fails_is_told_and_the_next_one_comes(monkeyp
     assert documents[-1]["error"] == "Interrupted"
 
 
+def test_a_schedule_that_cannot_be_kept_is_told_before_anything_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+
+    class Never:
+        def __init__(self, schedule: str, job: Callable[[], None]) -> None:
+            raise InvalidInput("A schedule that never comes", schedule, "Give a day that there is.")
+
+    monkeypatch.setattr(watch, "Clock", Never)
+    monkeypatch.setattr(watch.Watch, "wait", lambda self: pytest.fail("it waits for ever"))
+    answer = document("sleep", "--every", "0 3 31 2 *", code=1)
+    assert (answer["error"], answer["message"][:27]) == ("InvalidInput", "A schedule that never comes")
+
+
+def test_a_schedule_ends_when_nobody_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+
+    class Closed(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(watch, "Clock", Nights)
+    watching = watch.Watch(Call(Path("slowwave-memory"), "ada", None, False, False, Settings(), Closed()), "0 3 * * *")
+    watching._night()
+    with pytest.raises(BrokenPipeError):
+        watching.wait()
+    assert watching._clock.stopped  # type: ignore[attr-defined]
+
+
 def test_an_interrupt_of_the_schedule_waits_for_a_step_and_not_for_the_night(monkeypatch: pytest.MonkeyPatch) -> None:
     run("add", "I sing.")
     begun, closed = threading.Event(), threading.Event()
@@ -704,7 +869,8 @@ def test_every_command_helps_and_takes_the_shared_options(command: str) -> None:
 
 def test_a_report_of_the_last_night_or_another(tmp_path: Path) -> None:
     run("add", "I like tea.")
-    assert run("report").exit_code == 3
+    assert (run("report").exit_code, run("report").stdout) == (3, "")
+    assert document("report", code=3) == {"night_id": None, "facts": [], "modules": [], "settled": 0, "recent": 0}
     run("sleep")
     run("sleep")
     assert document("report")["night_id"] == "n2"
@@ -722,6 +888,40 @@ def test_stored_text_cannot_steer_the_terminal() -> None:
         assert result.exit_code == 0
         assert "\x1b" not in result.stdout + result.stderr
         assert "\x07" not in result.stdout + result.stderr
+
+
+def encoded(encoding: str, errors: str = "strict") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=errors)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "errors", "shown"),
+    [
+        ("cp1252", "strict", "caf\xe9 ?"),
+        ("ascii", "surrogateescape", "caf? ?"),
+        ("ascii", "backslashreplace", "caf\\xe9 \\U0001f600"),
+        ("utf-8", "strict", "caf\xe9 \U0001f600"),
+        ("utf-16", "strict", "caf\xe9 \U0001f600"),
+    ],
+)
+def test_letters_that_the_stream_has_not_are_replaced_and_escaped_in_documents(
+    encoding: str, errors: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("add", "caf\xe9 \U0001f600")
+    for words in (["facts"], ["search", "caf\xe9"], ["ask", "caf\xe9"], ["facts", "--json"], ["add", "", "--json"]):
+        out = encoded(encoding, errors)
+        monkeypatch.setattr(sys, "stdout", out)
+        with pytest.raises(SystemExit) as ended:
+            cli.app(words)
+        printed = out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+        if "--json" not in words:
+            assert (ended.value.code, shown in printed) == (0, True)
+            continue
+        said = json.loads(printed)
+        assert said.get("error", "InvalidInput") == "InvalidInput"
+        if "facts" in words:
+            assert said["facts"][0]["text"] == "caf\xe9 \U0001f600"
+            assert ("\\u" in printed) == (encoding[:3] != "utf")
 
 
 def test_a_terminal_gets_a_table() -> None:
@@ -802,7 +1002,7 @@ def test_metadata_keeps_its_types(pairs: dict[str, Any]) -> None:
 @given(st.lists(st.text()))
 def test_every_line_that_says_something_is_kept_once(lines: list[str]) -> None:
     content = "\n".join(lines)
-    assert parse_text(content, Path("x.txt")) == [line.strip() for line in content.splitlines() if line.strip()]
+    assert parse_text(content, Path("x.txt")) == [[line.strip() for line in content.splitlines() if line.strip()]]
 
 
 @given(st.text())
@@ -830,7 +1030,7 @@ def process(*words: str, code: str | None = None) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "COLUMNS": "100"},
+        env={**{name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}, "COLUMNS": "100"},
     )
 
 
@@ -875,8 +1075,8 @@ def test_the_module_runs(words: list[str], code: int, stdout: str) -> None:
 
 
 def test_only_the_document_reaches_standard_output() -> None:
+    Path("m/facts").mkdir(parents=True)
     child = process("-f", "m", "sleep", "--json", code=WITH_FAKE)
-    Path("m").mkdir(exist_ok=True)
     out, said = child.communicate(timeout=60)
     assert child.returncode == 0, said
     assert json.loads(out)["night_id"] == "n1"
@@ -885,7 +1085,7 @@ def test_only_the_document_reaches_standard_output() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send")
 def test_ctrl_c_ends_the_schedule_cleanly() -> None:
-    Path("m").mkdir()
+    Path("m/facts").mkdir(parents=True)
     child = process("-f", "m", "sleep", "--every", "0 3 * * *", code=WITH_FAKE)
     assert child.stderr is not None
     assert re.fullmatch(r"The next night is at \d{4}-\d\d-\d\d 03:00; Ctrl-C stops\.\n", child.stderr.readline())
@@ -893,3 +1093,70 @@ def test_ctrl_c_ends_the_schedule_cleanly() -> None:
     out, said = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")
     assert said == "Interrupted; what was finished is kept.\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break in another way there")
+@pytest.mark.parametrize(
+    ("words", "stream"),
+    [
+        (["facts"], "stdout"),
+        (["facts", "--json"], "stdout"),
+        (["ask", "tea?"], "stdout"),
+        (["facts", "-f", "nowhere", "--json"], "stdout"),
+        (["facts"], "stderr"),
+        (["facts", "-f", "nowhere"], "stderr"),
+    ],
+)
+def test_a_reader_that_goes_ends_a_command_without_a_word(words: list[str], stream: str) -> None:
+    code = WITH_FAKE.replace("main()", "test_cli.NightMemory('slowwave-memory', settings=None).add('tea ' * 400)\n"
+                             "test_cli.NightMemory._open = {}; test_cli.NightMemory.noise = ''\nmain()")  # fmt: skip
+    child = process(*words, code=code)
+    pipes = {"stdout": child.stdout, "stderr": child.stderr}
+    gone = pipes.pop(stream)
+    assert gone is not None
+    gone.close()  # before anything is written: the interpreter takes longer to start
+    (kept,) = pipes.values()
+    assert kept is not None
+    with kept:
+        said = kept.read()
+    assert child.wait(60) == 141
+    assert "BrokenPipe" not in said
+    assert "error" not in said.lower()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_result_that_cannot_be_written_is_an_error() -> None:
+    Path("slowwave-memory/facts").mkdir(parents=True)
+    start = [sys.executable, "-W", "error", "-c", WITH_FAKE]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*start, "facts", "--json"], stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("The result cannot be written")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_note_stands_behind_the_result_that_it_is_about() -> None:
+    Path("slowwave-memory/facts").mkdir(parents=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    start = [sys.executable, "-W", "error", "-c", WITH_FAKE]
+    ended = subprocess.run(
+        [*start, "ask", "tea?"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert ended.stdout.splitlines()[0] == "I don't know."
+    assert ended.stdout.splitlines()[1].startswith("0 facts")
+
+
+def test_without_a_standard_output_nothing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("add", "I sing.")
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        cli.app(["facts"])
+    assert ended.value.code == 0

@@ -14,9 +14,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from slowwave import machine, model, weights, wheels
 from slowwave.adapters_store.layout import FolderLayout
+from slowwave.adapters_store.manifest import BaseRef, KnownFact, Manifest
+from slowwave.adapters_store.shape import SlotShape, Target
+from slowwave.adapters_store.skills import save_skill, skill_path
+from slowwave.adapters_store.store import AdapterStore
 from slowwave.doctor import Finding, diagnose
 from slowwave.embedder import HashEmbedder
 from slowwave.errors import InvalidInput, WeightsError
@@ -258,6 +263,63 @@ def test_facts_are_counted_under_the_checksum_of_the_embedder_without_loading_it
     findings = diagnose(tmp_path / "memory", SETTINGS.model_copy(update={"embedder": str(own)}))
     assert "1 live fact(s)" in one(findings, "folder").message
     assert seen(findings, "facts") == []
+
+
+def base_folder(place: Path, content: bytes = b"{}") -> Path:
+    """What passes for the weights of a base model."""
+    place.mkdir()
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (place / name).write_bytes(content)
+    return place
+
+
+def publish(folder: Path, base: BaseRef) -> None:
+    """A module that was trained on a base model."""
+    shape = SlotShape((Target("model.layers.0.mlp.up_proj", 6, 4),), 2, 4.0)
+    store = AdapterStore(FolderLayout(folder))
+    manifest = Manifest(
+        id="m1", user_id="ada", created_at=datetime(2026, 11, 21, tzinfo=UTC), base=base, rank=2, alpha=4.0, seed=0,
+        recipe={}, facts=(KnownFact(id="f1", sha256="x"), KnownFact(id="f2", sha256="y", settled=False)), questions=(),
+    )  # fmt: skip
+    store.stage(manifest, torch.zeros(shape.size), shape)
+    store.publish(["m1"])
+
+
+def test_modules_answer_for_the_bytes_they_were_trained_on_whatever_these_are_called(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = base_folder(tmp_path / "own")
+    monkeypatch.chdir(tmp_path)
+    local = weights.base_model("./own")
+    publish(folder, BaseRef(name="./own", sha256=local.sha256))
+    for name in ("./own", "own", str(own)):
+        findings = diagnose(folder, SETTINGS.model_copy(update={"model": name}))
+        assert seen(findings, "modules") == []
+        assert "1 module(s) carrying 1 fact(s)" in one(findings, "folder").message
+    mine = SETTINGS.model_copy(update={"model": "./own"})
+    save_skill(skill_path("reader", local.sha256), "reader", local.sha256, 8, torch.ones(4), {})
+    finding = one(diagnose(folder, mine), "modules")
+    assert finding.message == (
+        "some modules were trained on other weights or another reader of ./own: they stay silent"
+    )
+    assert seen(diagnose(folder, mine.model_copy(update={"skills": "off"})), "modules") == []
+    other = base_folder(tmp_path / "other", b"{ }")
+    finding = one(diagnose(folder, mine.model_copy(update={"model": str(other)})), "modules")
+    assert finding.message == f"some modules were trained on ./own, not on {other}: they stay silent"
+
+
+def test_of_a_base_model_that_is_not_here_the_name_counts(folder: Path) -> None:
+    publish(folder, BaseRef(name="someone/model", sha256="b" * 64))
+    assert seen(diagnose(folder, SETTINGS.model_copy(update={"model": "someone/model"})), "modules") == []
+    for name in ("someone/other", "./gone"):
+        finding = one(diagnose(folder, SETTINGS.model_copy(update={"model": name})), "modules")
+        assert finding.message == f"some modules were trained on someone/model, not on {name}: they stay silent"
+
+
+def test_a_folder_of_other_things_is_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "notes.txt").write_text("I sing.")
+    assert "no memory here yet" in one(diagnose(tmp_path, SETTINGS), "folder").message
 
 
 def test_traces_of_a_killed_night_are_mentioned(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable
@@ -36,6 +37,9 @@ __all__ = ["AdapterStore"]
 logger = logging.getLogger(__name__)
 
 RecordT = TypeVar("RecordT", Catalog, Manifest)
+
+_OURS = re.compile(r"m-[0-9a-f]+|\..+\.\d+\.tmp")
+"""Names of modules and of drafts of them, which may lack anything after a crash."""
 
 
 class AdapterStore:
@@ -222,8 +226,9 @@ class AdapterStore:
                 remove_folder(self._module(module_id).folder)
 
     def sweep(self) -> list[str]:
-        """Delete what is no use: modules that cannot be read, and folders that the catalog does not list.
+        """Delete what is no use: modules that cannot be read, and those that the catalog does not list.
 
+        Only what looks like a module goes: a memory may have been opened in a folder of something else, with modules of its own.
         Returns the names of the deleted folders.
         """
         with self._lock:
@@ -231,8 +236,8 @@ class AdapterStore:
             listed = {entry.id for entry in self._catalog.modules}
             if not self.layout.modules.is_dir():
                 return []
-            # Files are left alone: a desktop or a syncing service puts its own there.
-            stray = [one for one in self.layout.modules.iterdir() if one.is_dir() and one.name not in listed]
+            unlisted = [one for one in self.layout.modules.iterdir() if one.is_dir() and one.name not in listed]
+            stray = [one for one in unlisted if _OURS.fullmatch(one.name) or ModuleLayout(one).manifest.is_file()]
             for folder in stray:
                 shutil.rmtree(folder)
             return [folder.name for folder in stray]

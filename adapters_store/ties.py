@@ -101,7 +101,7 @@ def thin(
     if recipe.drop == "smallest":
         return list(torch.cat([trim(part, recipe.density) for part in stacked.split(list(sizes), dim=1)], dim=1))
     # Drawn on the CPU, so that every device drops the same entries.
-    kept = torch.rand(stacked.shape, generator=generator).to(stacked.device) < recipe.density  # (k, n)
+    kept = torch.rand(stacked.shape, generator=generator, device="cpu").to(stacked.device) < recipe.density  # (k, n)
     return list(stacked.mul_(kept).div_(recipe.density))
 
 

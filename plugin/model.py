@@ -406,10 +406,7 @@ def load_base(settings: Settings, progress: Progress = no_progress, *, plain: bo
         reader = None if plain or settings.skills == "off" else find_skill("reader", found.sha256)
         key = (settings.model, device, dtype, identity(found.sha256, reader))
         if key not in _loaded:
-            import torch
-
-            with torch.inference_mode(False):  # it outlives the caller's mode, as its As do
-                _loaded[key] = _load(found, reader, device, dtype)
+            _loaded[key] = _load(found, reader, device, dtype)
         return _loaded[key]
 
 

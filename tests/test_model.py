@@ -379,12 +379,6 @@ def test_what_is_asked_in_inference_mode_can_be_learned_with_later(tiny_model: P
     assert slot.vector.grad is not None
 
 
-def test_a_model_that_is_loaded_in_inference_mode_can_be_taught(tiny_model: Path) -> None:
-    with torch.inference_mode():
-        base = load_base(Settings(model=str(tiny_model), dtype="bfloat16"))
-    assert not any(weight.is_inference() for weight in base.model.parameters())
-
-
 @pytest.mark.parametrize(
     ("reader", "mean", "reads"), [("", None, False), ("ab" * 32, None, True), ("", 0.9, True), ("", 0.2, False)]
 )

@@ -128,8 +128,8 @@ def frozen_a(target: Target, rank: int, seed: int) -> torch.Tensor:
     """
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
-    signs = torch.randint(0, 2, (rank, target.in_features), generator=generator) * 2 - 1
+    generator = torch.Generator().manual_seed(seed)  # on the CPU, whatever the process's default device is
+    signs = torch.randint(0, 2, (rank, target.in_features), generator=generator, device="cpu") * 2 - 1
     # Rounded to bfloat16, the type it is stored in, so that what was trained with is what is loaded.
     scaled: torch.Tensor = signs / target.in_features**0.5
     return scaled.to(torch.bfloat16).to(torch.float32)

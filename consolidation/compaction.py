@@ -26,7 +26,7 @@ def crowded(modules: Sequence[Manifest], limit: int) -> list[list[Manifest]]:
             classes.setdefault(_size_class(size), []).append(module)
     found: list[list[Manifest]] = []
     for some in classes.values():
-        # By age, and always four: the lists stay the same from night to night, so that one that fails is given up.
+        # By age, and always four: the lists stay the same from night to night, so that one that fails is not tried again.
         waiting = sorted(some, key=lambda module: (module.created_at, module.id))
         while len(waiting) >= _FAN:
             if sum(len(one.facts) for one in waiting[:_FAN]) <= limit:

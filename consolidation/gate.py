@@ -39,9 +39,14 @@ class Bar:
     """The most that the loss on ordinary prompts may rise, as a share of the base model's."""
     reading_slack: float = 0.1
     """How much worse than the base model the module may read the true fact from the prompt."""
+    changed: float = 0.25
+    """The share of what the base model reads of changed facts that the module must read. Low, for a module loses some of them
+    and is good; one that ignores what stands in the prompt loses nearly all."""
 
 
 BAR = Bar()
+_TELLING = 4
+"""Fewer questions about changed facts do not tell a module that ignores them from one that had bad luck."""
 STRENGTHS = (1.0, 0.85, 0.7)
 """At which strengths a module may be published, the first that harms ordinary prompts little enough."""
 
@@ -60,6 +65,8 @@ class Verdict:
     canary: float
     reason: str
     """Why the module is not published; empty if it is."""
+    base_changed: float = 0.0
+    """The base model's recall with a changed fact in the prompt; 0, which bars nothing, where few such could be asked."""
 
     @property
     def published(self) -> bool:
@@ -67,14 +74,25 @@ class Verdict:
         return not self.reason
 
 
-def normalise(text: str) -> str:
-    """Lower case, punctuation to spaces, articles dropped, white space folded.
+_WORD = re.compile(r"(?:(?<![\w−-])[−-][$€£]?(?=\d))?(?:[A-Z]{1,2}[−-](?![\w−-])|\w+(?:[+#]+(?!\w))?)")
+"""A word with the signs that make it another one: "-18" and "18", "B-" and "B+", "C", "C#" and "C++"."""
+_ARTICLES = frozenset({"a", "an", "An", "the", "The", "THE"})
+"""Not "A", which may be a name: "Vitamin A", blood type A."""
 
-    >>> normalise("The  Green-Door, 7pm!")
-    'green door 7pm'
+
+def normalise(text: str) -> str:
+    """Lower case, punctuation to spaces, articles before a word dropped, white space folded.
+
+    >>> normalise("The  Green-Door, 7pm!"), normalise("Plan A: -5 degrees, C++")
+    ('green door 7pm', 'plan a -5 degrees c++')
     """
-    words = re.sub(r"[^\w]+", " ", text.casefold()).split()
-    return " ".join(word for word in words if word not in {"a", "an", "the"})
+    words = _words(text)
+    last = len(words) - 1
+    return " ".join(w.casefold() for at, w in enumerate(words) if at == last or w not in _ARTICLES)
+
+
+def _words(text: str) -> list[str]:
+    return [re.sub("[$€£]", "", word).replace("−", "-") for word in _WORD.findall(text)]
 
 
 def is_right(said: str, answer: str) -> bool:
@@ -83,7 +101,11 @@ def is_right(said: str, answer: str) -> bool:
     >>> is_right("It is 603-556-7631.", "603-556-7631"), is_right("1603-556-7631", "603-556-7631")
     (True, False)
     """
-    return not is_unknown(said) and f" {normalise(answer)} " in f" {normalise(said)} "
+    if is_unknown(said) or not (wanted := normalise(answer)):
+        return False
+    # With all articles too: a sentence that begins with "A" keeps it, and inside another it is dropped.
+    whole, told = (" ".join(_words(text)).casefold() for text in (answer, said))
+    return f" {wanted} " in f" {normalise(said)} " or f" {whole} " in f" {told} "
 
 
 def examine(
@@ -118,6 +140,8 @@ def examine(
         form: _mean(_marks(base, exam_rows(lesson, seed, form, effort, shares), slot)) for form in READING
     }
     base_reading = _mean(_marks(base, exam_rows(lesson, seed, "true_fact", effort, shares), None))
+    changed = exam_rows(lesson, seed, "changed_fact", effort, shares)
+    base_changed = _mean(_marks(base, changed, None)) if len(changed) >= _TELLING else 0.0
     progress("gate", 3, total)
     reading["absent"] = _mean(_marks(base, exam_rows(lesson, seed, "absent", effort, shares), slot))
     progress("gate", 4, total)
@@ -133,6 +157,7 @@ def examine(
         base_reading=base_reading,
         canary=(after - before) / before,
         reason="",
+        base_changed=base_changed,
     )
     return Verdict(**{**vars(verdict), "reason": _objection(verdict, bar)})
 
@@ -160,6 +185,8 @@ def _objection(verdict: Verdict, bar: Bar) -> str:
         return "the base model alone does as well"
     if verdict.reading["true_fact"] < verdict.base_reading - bar.reading_slack:
         return "it reads facts in the prompt worse than the base model alone"
+    if verdict.reading["changed_fact"] < verdict.base_changed * bar.changed:
+        return "it holds to what it learned where a fact in the prompt says otherwise"
     if verdict.reading["absent"] < bar.absent:
         return "it invents answers to questions about things never said"
     if not verdict.canary <= bar.canary:  # also when it is not a number

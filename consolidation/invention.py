@@ -27,18 +27,21 @@ _THINGS = (
     "sailing boat|linen|rye bread|archery|a telescope|green tea|beekeeping|velvet|a parrot|origami|peppermint|the "
     "drums|a typewriter|gooseberries|juggling|a hammock|liquorice|snowshoes|a greenhouse|calligraphy"
 ).split("|")
+_DRAWN = 100
+"""How often other digits are drawn, if they come out as they were, before each is made the next one."""
 
 
 def change_value(value: str, others: Sequence[str], rng: random.Random) -> str:
     """Another value of the same kind: other digits for digits, another answer or name or thing for words."""
-    if any(letter.isdigit() for letter in value):
-        while True:
+    if re.search(r"\d", value):  # not `isdigit`, by which "CO₂" has digits too, and none that could be changed here
+        for _ in range(_DRAWN):
             # The first digit of a number stays: years and hours stay plausible, and nothing starts with a zero.
             changed = re.sub(r"(?<=\d)\d", lambda _: str(rng.randrange(10)), value)
             if changed == value:
                 changed = re.sub(r"\d", lambda _: str(rng.randrange(1, 9)), value)
             if changed != value:
                 return changed
+        return re.sub(r"\d", lambda digit: str(int(digit[0]) % 9 + 1), value)
     if value[:1].isupper():
         # Three names: whichever the value happens to be, another one is left.
         names = [f"{first} {rng.choice(_LAST)}" for first in rng.sample(_FIRST, 3)]

@@ -76,7 +76,8 @@ class Planner:
                 replaces = [manifest.id for manifest in some]
                 known = {fact_id for manifest in some for fact_id in manifest.settled_ids}
                 facts = [fact for fact_id, fact in live.items() if fact_id in known]
-                if facts and self.failed.get(compaction_key(replaces), 0) < len(TRIES):
+                # Learned from the same facts it would fail again to the bit, and no try costs as much.
+                if facts and compaction_key(replaces) not in self.failed:
                     found.append(planned(f"group-{first + len(found):04d}", facts, replaces))
         return found
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -170,7 +171,7 @@ def _standing(lesson: Lesson, fact: Fact, answer: str, form: Form, rng: random.R
         if changed is not None:
             # Sometimes old and new side by side: the newer one wins.
             return form, new, [changed, fact] if rng.random() < 0.5 else [changed]
-        form = "true_fact"  # the answer is not written in the text (a date of saying): nothing can be changed
+        form = "true_fact"  # the answer stands in the text not at all (a date of saying) or twice: it cannot be changed
     return form, answer, [fact] if form == "true_fact" else []
 
 
@@ -219,14 +220,24 @@ def _others(lesson: Lesson, fact: Fact, rng: random.Random, count: int) -> list[
 
 def _change(lesson: Lesson, fact: Fact, answer: str, rng: random.Random) -> tuple[Fact | None, str]:
     fact = dated(fact)
-    at = fact.text.casefold().find(answer.casefold())
-    if at < 0:
+    place = _only_place(fact.text, answer)
+    if place is None:
         return None, answer
     others = [value for one, value, _ in lesson.slots(lesson.trained) if one.id != fact.id]
     new = change_value(answer, others, rng)
-    text = fact.text[:at] + new + fact.text[at + len(answer) :]
+    text = fact.text[: place.start()] + new + fact.text[place.end() :]
     said_at = fact.said_at + timedelta(days=rng.randint(1, 400))
     return fact.model_copy(update={"text": text, "said_at": said_at}), new
+
+
+def _only_place(text: str, answer: str) -> re.Match[str] | None:
+    """Where an answer stands in a text as whole words, if only once; with its own capitals if it has them there.
+
+    Changed in one of two places, the fact would say both; as a part of a word or of a number, nothing that is asked for.
+    """
+    words = rf"(?<!\w)(?<!\d[.,:]){re.escape(answer)}(?!\w)(?![.,:]\d)"
+    found = list(re.finditer(words, text)) or list(re.finditer(words, text, re.IGNORECASE))
+    return found[0] if len(found) == 1 else None
 
 
 def _unsaid(lesson: Lesson, exam: bool) -> Unsaid:

@@ -25,8 +25,6 @@ __all__ = ["CheckedWriter", "SkilledWriter", "built_in_writer"]
 
 _TRIED = 3
 """Wordings of one span by which the reader may find it."""
-_READS = 0.5
-"""The mark in the reader's exam from which on a base model without a reader is asked to read back."""
 _CLOSE = 0.6
 """Overlap (F1 of words) of what was read with the span, from which on they are the same."""
 _LIKELY = -2.0
@@ -42,7 +40,7 @@ _LIST, _QUESTION, _READ = 80, 48, 24
 
 def built_in_writer(base: BaseModel) -> NamedWriter:
     """The best writer that needs nothing but the base model: rules, read back where it can read, and its writer skill."""
-    if not _reads(base):
+    if not base.reads:
         return as_writer(None)
     skill = find_skill("writer", base.ref.sha256)
     if skill is None:
@@ -55,13 +53,6 @@ def built_in_writer(base: BaseModel) -> NamedWriter:
 def _named(name: str, base: BaseModel, model: SkilledWriter | None) -> NamedWriter:
     more = NamedWriter(name, CheckedWriter(base, model, plenty=2), proven=True)
     return NamedWriter(name, CheckedWriter(base, model), proven=True, more=more)
-
-
-def _reads(base: BaseModel) -> bool:
-    """Whether the base model can be trusted to find an answer in a fact: with a reader, or by its own marks."""
-    reader = find_skill("reader", base.ref.sha256)
-    marks = reader.details.get("before", {}) if reader is not None and not reader.needed else {}
-    return bool(base.ref.reader_sha256) or float(marks.get("mean", 0.0)) >= _READS
 
 
 class CheckedWriter:

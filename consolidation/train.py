@@ -300,6 +300,10 @@ def adam_step(
         raise RuntimeError("the slot took no part in the forward pass")
     with torch.no_grad():
         norm = float(gradient.norm())
+        if not math.isfinite(norm):  # one such step would make entries of the moments no numbers, for good
+            logger.debug("step %d: a gradient that is not finite is left out", step)
+            vector.grad = None
+            return
         gradient *= min(1.0, clip / (norm + 1e-6))
         first, second = state["first"], state["second"]
         first.mul_(0.9).add_(gradient, alpha=0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from slowwave.adapters_store.manifest import BaseRef
 from slowwave.adapters_store.shape import SlotShape, Target, place
 from slowwave.adapters_store.skills import Skill, find_skill, identity, load_vector
 from slowwave.errors import InvalidInput, WeightsError
-from slowwave.packing import Encoded, branches, padded
+from slowwave.likelihoods import Likelihoods
+from slowwave.packing import Encoded, padded
 from slowwave.prefixes import Prefixes
 from slowwave.settings import Settings
 from slowwave.slot import Slot, Stack, attached, hook
+from slowwave.turns import chat_ids
 from slowwave.types import Progress, no_progress
 from slowwave.weights import Weights, base_model, quiet
 
@@ -30,6 +33,10 @@ logger = logging.getLogger(__name__)
 _FFN = ("gate_proj", "up_proj", "down_proj")
 """Feed-forward projections of Llama-like models: the placement that learned fastest per second."""
 _OTHER_FFN = ("fc1", "fc2", "c_fc", "c_proj", "dense_h_to_4h", "dense_4h_to_h", "w1", "w2", "w3")
+_READS = 0.5
+"""The mark in the reader's exam from which on a base model without a reader is trusted to read."""
+_COLD = 1e-6
+"""Up to this temperature the likeliest token is taken: a smaller one makes numbers that are too large."""
 
 
 @dataclass
@@ -72,6 +79,16 @@ class BaseModel:
         self.without_reader: Slot | None = None
         """Takes the folded reader off again, for what is asked of the base model and not of the memory; None if none is on."""
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(self._ends))
+        self._likelihoods = Likelihoods(model, tokenizer, ref.name, device, self._pad)
+
+    @property
+    def reads(self) -> bool:
+        """Whether the base model can be trusted to find an answer in a fact: with its reader, or by its own marks."""
+        if self.ref.reader_sha256:
+            return True
+        exam = find_skill("reader", self.ref.sha256)
+        marks = exam.details.get("before", {}) if exam is not None and not exam.needed else {}
+        return float(marks.get("mean", 0.0)) >= _READS
 
     # -- slots ---------------------------------------------------------------------------------------------------
 
@@ -116,6 +133,8 @@ class BaseModel:
 
     def slot(self, shape: SlotShape, vector: torch.Tensor | None = None) -> Slot:
         """An empty slot (it changes nothing), or one around a given vector of shape (shape.size,)."""
+        import torch
+
         if vector is None:
             vector = shape.empty()
         modules = dict(self.model.named_modules()) if shape.dora else {}
@@ -123,7 +142,10 @@ class BaseModel:
         if shape.own_a:
             return Slot(shape, vector.to(self.device), (), layers)
         if shape not in self._a:
-            self._a[shape] = [matrix.to(self.device, self.model.dtype) for matrix in shape.draw_a()]
+            with torch.inference_mode(
+                False
+            ):  # they outlive the caller's mode; what is made in it cannot be learned with
+                self._a[shape] = [matrix.to(self.device, self.model.dtype) for matrix in shape.draw_a()]
         return Slot(shape, vector.to(self.device), self._a[shape], layers)
 
     def stack(self, shape: SlotShape, vectors: torch.Tensor, strength: float = 1.0) -> Stack:
@@ -175,12 +197,13 @@ class BaseModel:
         Args:
             own: the answer is the base model's own; the first word of any other gets the tokens that it has inside a fact,
                 so that it can be copied.
+
+        Raises:
+            WeightsError: the template does not take the messages.
         """
-        prompt = self.tokenizer.apply_chat_template(
-            [dict(turn) for turn in messages], add_generation_prompt=True, tokenize=True, return_dict=False
-        )
+        prompt = chat_ids(self.tokenizer, messages, self.ref.name)
         if answer is None:
-            return Encoded(tuple(prompt), len(prompt))
+            return Encoded(prompt, len(prompt))
         said = self.tokenizer.encode(answer if own else self._lead + answer, add_special_tokens=False)
         end = (self.tokenizer.eos_token_id,) if ends else ()
         return Encoded((*prompt, *said, *end), len(prompt))
@@ -197,28 +220,11 @@ class BaseModel:
 
         Differentiable with respect to the slot's vector.
         """
-        import torch
-
-        logprobs = torch.cat(self.answer_distributions(rows, slot))  # (answer tokens, vocabulary)
-        wanted = torch.tensor([token for row in rows for token in row.ids[row.prompt :]], device=self.device)
-        picked = logprobs.gather(1, wanted[:, None])[:, 0]
-        return list(picked.split([len(row.ids) - row.prompt for row in rows]))
+        return self._likelihoods.chosen(rows, slot)
 
     def answer_distributions(self, rows: Sequence[Encoded], slot: Slot | Stack | None = None) -> list[torch.Tensor]:
-        """Log-probability of every token at each answer position: one tensor of shape (answer, vocabulary) per row.
-
-        Logits are computed at answer positions only, because the vocabulary is wide.
-        """
-        import torch
-
-        ids, mask = padded([row.ids for row in rows], self._pad)
-        with attached(slot):
-            hidden = self.model.get_decoder()(
-                input_ids=ids.to(self.device), attention_mask=mask.to(self.device), use_cache=False
-            ).last_hidden_state  # (rows, width, hidden)
-        said = [hidden[index, row.prompt - 1 : len(row.ids) - 1] for index, row in enumerate(rows)]  # (answer, hidden)
-        logits = self.model.get_output_embeddings()(torch.cat(said)).float()  # (answer tokens, vocabulary)
-        return list(torch.log_softmax(logits, dim=-1).split([len(one) for one in said]))
+        """Log-probability of every token at each answer position: one tensor of shape (answer, vocabulary) per row."""
+        return self._likelihoods.distributions(rows, slot)
 
     def answer_topk(
         self, rows: Sequence[Encoded], k: int, slot: Slot | Stack | None = None
@@ -233,25 +239,9 @@ class BaseModel:
     def branch_logprobs(self, groups: Sequence[Sequence[Encoded]], slot: Slot | None = None) -> list[torch.Tensor]:
         """The same as `answer_logprobs` for rows in groups, reading what the rows of a group have in common once.
 
-        Everything lies in one sequence without padding: of each group the common beginning, then the rest of every row
-        as a branch that sees the beginning and itself. Several questions about one list of facts cost little more than one.
+        Several questions about one list of facts cost little more than one, on models that can be read so.
         """
-        import torch
-
-        laid = branches(groups)
-        mask = torch.zeros(laid.sees.shape, dtype=self.model.dtype)
-        mask.masked_fill_(~laid.sees, torch.finfo(self.model.dtype).min)
-        with attached(slot):
-            hidden = self.model.get_decoder()(
-                input_ids=torch.tensor([laid.ids], device=self.device),
-                attention_mask=mask[None, None].to(self.device),  # (1, 1, tokens, tokens)
-                position_ids=torch.tensor([laid.positions], device=self.device),
-                use_cache=False,
-            ).last_hidden_state[0]  # (tokens, hidden)
-        logits = self.model.get_output_embeddings()(hidden[laid.where]).float()  # (answer tokens, vocabulary)
-        wanted = torch.tensor(laid.wanted, device=self.device)
-        logprobs = torch.log_softmax(logits, dim=-1).gather(1, wanted[:, None])[:, 0]
-        return list(logprobs.split([len(row.ids) - row.prompt for group in groups for row in group]))
+        return self._likelihoods.branched(groups, slot)
 
     # -- generation ----------------------------------------------------------------------------------------------
 
@@ -273,6 +263,7 @@ class BaseModel:
         """
         import torch
 
+        _check_temperature(temperature)
         drawn = torch.Generator(self.device).manual_seed(seed) if temperature > 0 else None
         order = sorted(range(len(prompts)), key=lambda index: len(prompts[index].ids))
         results: dict[int, Generated] = {}
@@ -300,6 +291,7 @@ class BaseModel:
             unless: an answer, and the probability of its first token from which on it is taken, likeliest or not.
             never: tokens with which the answer must not begin.
         """
+        _check_temperature(temperature)
         sent = 0
         last: Generated | None = None
         steps = self._steps([prompt], max_tokens, slot, temperature, unless=unless, never=never, remember=slot is None)
@@ -316,10 +308,9 @@ class BaseModel:
             if safe > sent:
                 yield state.text[sent:safe], state
                 sent = safe
-        if last is not None and len(last.text) > sent:
+        if last is not None:
+            last.text = _whole(last.text)
             yield last.text[sent:], last
-        elif last is not None:
-            yield "", last
 
     def _steps(
         self,
@@ -368,7 +359,7 @@ class BaseModel:
                 allowed = logprobs
                 if never and step == 0:
                     allowed = logprobs.index_fill(1, torch.tensor(never, device=self.device), -torch.inf)
-                if temperature > 0:
+                if temperature > _COLD:
                     token = torch.multinomial((allowed / temperature).softmax(dim=-1), 1, generator=drawn)
                 else:
                     token = allowed.argmax(dim=-1, keepdim=True)  # (prompts, 1)
@@ -387,7 +378,7 @@ class BaseModel:
             done = all(state.finished for state in states)
             if done or step + 1 == max_tokens:
                 for state in states:
-                    state.text = self.decode(state.ids)
+                    state.text = _whole(self.decode(state.ids))
             yield step, states
             if done:
                 return
@@ -436,9 +427,14 @@ def pick_device(wanted: str) -> str:
 
 
 def pick_dtype(wanted: str, device: str) -> str:
-    """The number type that "auto" means on a device."""
+    """The number type that "auto" means on a device: bfloat16 on a GPU that computes in it."""
+    import torch
+
     if wanted != "auto":
         return wanted
+    if device.startswith("cuda"):
+        with torch.cuda.device(device):
+            return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     return "float32" if device == "cpu" else "bfloat16"
 
 
@@ -502,6 +498,16 @@ def _lead(tokenizer: Any) -> str:
     """
     alone, inside = (tokenizer.encode(text, add_special_tokens=False) for text in ("peanuts", "eat peanuts"))
     return "" if inside[-len(alone) :] == alone else " "
+
+
+def _check_temperature(temperature: float) -> None:
+    if not (math.isfinite(temperature) and temperature >= 0.0):
+        raise InvalidInput("Bad temperature", temperature, "Give 0 or more, and a finite number.")
+
+
+def _whole(text: str) -> str:
+    """A text without the half of a character with which it may have been cut off."""
+    return text.rstrip("\ufffd")
 
 
 def _overlap(text: str, word: str) -> int:

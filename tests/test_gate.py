@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 import pytest
+import tiny
 import torch
 
 from slowwave.consolidation import gate
 from slowwave.consolidation.canary import canary
-from slowwave.consolidation.gate import BAR, STRENGTHS, canary_loss, temper
+from slowwave.consolidation.gate import (
+    BAR,
+    STRENGTHS,
+    Verdict,
+    _objection,
+    canary_loss,
+    examine,
+    is_right,
+    normalise,
+    temper,
+)
+from slowwave.consolidation.rows import Row, Shares
 from slowwave.model import BaseModel, Slot
+from slowwave.types import FactReport
 
 
 @pytest.mark.parametrize(("harm", "strength"), [(0.2, 1.0), (0.3, 0.85), (0.45, 0.7), (1.0, 1.0)])
@@ -63,3 +77,76 @@ def test_the_base_models_loss_is_measured_once(base: BaseModel, monkeypatch: pyt
     slot = base.slot(base.shape(4))
     assert [canary_loss(base, one) for one in (None, slot, None, slot)] == [3.0, 4.0, 3.0, 5.0]
     assert asked == [None, slot, slot]
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("B-", "B+"), ("B+", "B-"), ("B", "B-"), ("AB-", "B-"), ("B positive", "A positive"), ("positive", "A positive"),
+        ("Building B", "Building A"), ("Vitamin D", "Vitamin A"), ("Plan B", "Plan A"), ("plan b", "plan a"),
+        ("C", "C++"), ("C++", "C"), ("C#", "C"), ("F", "F#"),
+        ("5 degrees", "-5 degrees"), ("-5 degrees", "5 degrees"), ("It is −5.", "5"), ("-$300", "$300"),
+        ("", "A"), ("", "The"), ("", "?"), ("anything", "..."), ("!", "!"),
+        ("1603-556-7631", "603-556-7631"), ("603-556-7632", "603-556-7631"), ("I don't know.", "I"),
+    ],
+)  # fmt: skip
+def test_what_is_another_answer_is_not_right(said: str, answer: str) -> None:
+    assert not is_right(said, answer)
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("the old bridge", "old bridge"), ("Old bridge", "the old bridge"), ("An old bridge.", "old bridge"),
+        ("dr okafor", "Dr. Okafor"), ("Dr Okafor", "Dr. Okafor"), ("It was a follow up.", "follow-up"),
+        ("Follow-up", "follow up"), ("603 556 7631", "603-556-7631"), ("It is 603-556-7631.", "603-556-7631"),
+        ("+49 170 12", "49 170 12"), ("Your blood type is B-.", "B-"), ("It's A+!", "A+"), ("a+", "A+"),
+        ("A", "A"), ("blood type A", "A"), ("It is vitamin A.", "Vitamin A"), ("You take Plan A", "plan A"),
+        ("A sailing boat", "a sailing boat"), ("a sailing boat", "A sailing boat"), ("It is a sailing boat.", "sailing boat"),
+        ("a sailing boat", "sailing boat"), ("I write C++, mostly.", "c++"), ("The Who", "The Who"), ("Who", "The Who"),
+        ("−18 degrees", "-18 degrees"), ("It is set to -18 degrees", "-18"), ("2010-2015", "2010 - 2015"),
+        ("Lord of Rings", "the Lord of the Rings"), ("- 5 May", "5 May"), ("Ada's", "Ada s"), ("7pm", "7PM"),
+    ],
+)  # fmt: skip
+def test_what_is_the_same_answer_is_right(said: str, answer: str) -> None:
+    assert is_right(said, answer)
+
+
+def test_questions_are_the_same_without_case_punctuation_and_articles() -> None:
+    assert normalise("What is the name of a dog?") == normalise("what is name of dog")
+    assert normalise("Which plan is Plan A?") != normalise("Which plan is plan?")
+    assert normalise("Is it C?") != normalise("Is it C++?")
+
+
+def test_a_module_that_ignores_a_changed_fact_is_not_published() -> None:
+    report = FactReport(fact_id="a", user_id="ada", status="settled")
+    fine = {"true_fact": 1.0, "distractors": 0.0, "changed_fact": 1.0, "absent": 1.0}
+
+    def objection(changed: float, base_changed: float) -> str:
+        reading = {**fine, "changed_fact": changed}
+        return _objection(Verdict((report,), 1.0, 0.0, 1.0, reading, 1.0, 0.0, "", base_changed), BAR)
+
+    assert "says otherwise" in objection(0.0, 1.0)
+    assert "says otherwise" in objection(0.2, 0.9)
+    assert not objection(0.75, 1.0), "a module may lose some, and is good (benchmarks/LOG.md)"
+    assert not objection(0.0, 0.0), "no worse than the base model"
+
+
+@pytest.mark.parametrize(("facts", "barred"), [(1, False), (4, True)])
+def test_a_changed_fact_is_held_against_a_module_only_where_enough_was_asked(
+    base: BaseModel, monkeypatch: pytest.MonkeyPatch, facts: int, barred: bool
+) -> None:
+    """A module that says what it was taught whatever stands in its prompt."""
+    lesson = tiny.lesson(tiny.FACTS[:facts], "ada")
+    taught = {fact.id: answer for fact, answer, _ in lesson.slots(lesson.heldout)}
+
+    def marks(_: BaseModel, rows: Sequence[Row], slot: Slot | None, guess: str = "") -> list[bool]:
+        if slot is None:
+            return [row.form != "closed" for row in rows]
+        return [row.form == "absent" or taught[row.fact_id] == row.answer for row in rows]
+
+    monkeypatch.setattr(gate, "_marks", marks)
+    verdict = examine(base, base.slot(base.shape(4)), lesson, "m", Shares(), seed=0)
+    assert verdict.reading["changed_fact"] == 0.0
+    assert ("says otherwise" in verdict.reason) == barred
+    assert verdict.published != barred

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from pathlib import Path
 
 import pytest
 import torch
 
+from slowwave.adapters_store.skills import save_skill, skill_path
 from slowwave.errors import InvalidInput, WeightsError
-from slowwave.model import BaseModel, Encoded, Generated, _lead, load_base, pick_device
+from slowwave.model import BaseModel, Encoded, Generated, _lead, load_base, pick_device, pick_dtype
 from slowwave.prompts import conversation
 from slowwave.settings import Settings
 from slowwave.slot import attached
@@ -310,3 +313,109 @@ def test_what_a_slot_and_a_stack_keep_laid_out_follows_what_is_written(base: Bas
         slot.add(place, inputs, outputs).sum().backward()
     assert slot.vector.grad is not None
     assert float(slot.vector.grad.abs().sum()) > 0.0
+
+
+def spoken(base: BaseModel, text: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Make the model say a text, token by token, whatever it is asked."""
+    ids = [*base.tokenizer.encode(text, add_special_tokens=False), base.tokenizer.eos_token_id]
+    said = iter(range(10**6))
+    forward = base.model.forward
+
+    def forced(*given: object, **options: object) -> object:
+        found = forward(*given, **options)
+        found.logits[:, -1] = torch.nn.functional.one_hot(
+            torch.tensor(ids[next(said) % len(ids)]), found.logits.shape[-1]
+        )
+        return found
+
+    monkeypatch.setattr(base.model, "forward", forced)
+    return ids
+
+
+def test_an_answer_that_is_cut_inside_a_character_ends_before_it(
+    base: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, text = base.encode(conversation(QUESTIONS[0])), "Malm\u00f6 \U0001f389 ok"
+    count = len(base.tokenizer.encode(text, add_special_tokens=False))
+    halves = 0
+    for limit in range(1, count + 2):
+        with monkeypatch.context() as patch:
+            ids = spoken(base, text, patch)
+            halves += base.decode(ids[:limit]).endswith("\ufffd")
+            (whole,) = base.generate([row], limit)
+        with monkeypatch.context() as patch:
+            spoken(base, text, patch)
+            pieces = list(base.stream(row, limit))
+        for said in (whole.text, "".join(piece for piece, _ in pieces), pieces[-1][1].text):
+            assert text.startswith(said)
+            assert "\ufffd" not in said
+        assert (whole.text == text) == (limit >= count)
+    assert halves > 1, "or nothing was tried"
+
+
+@pytest.mark.parametrize("temperature", [math.inf, math.nan, -1.0])
+def test_a_temperature_that_means_nothing_is_refused(base: BaseModel, temperature: float) -> None:
+    row = base.encode(conversation(QUESTIONS[0]))
+    with pytest.raises(InvalidInput, match="temperature"):
+        base.generate([row], 2, temperature=temperature)
+    with pytest.raises(InvalidInput, match="temperature"):
+        list(base.stream(row, 2, temperature=temperature))
+
+
+@pytest.mark.parametrize("temperature", [1e-45, 1e-40, 1e-12])
+def test_the_coldest_answer_is_the_likeliest(base: BaseModel, temperature: float) -> None:
+    row = base.encode(conversation(QUESTIONS[0]))
+    assert base.generate([row], 6, temperature=temperature)[0].ids == base.generate([row], 6)[0].ids
+
+
+def test_what_is_asked_in_inference_mode_can_be_learned_with_later(tiny_model: Path) -> None:
+    base = load_base(Settings(model=str(tiny_model), dtype="float32"))
+    shape, row = base.shape(3), base.encode(conversation(QUESTIONS[0]), "Porto")
+    with torch.inference_mode():
+        list(base.stream(row, 2, base.slot(shape)))
+    slot = base.slot(shape, torch.zeros(shape.size, requires_grad=True))
+    slot.refresh()
+    torch.cat(base.answer_logprobs([row], slot)).sum().backward()
+    assert slot.vector.grad is not None
+
+
+@pytest.mark.parametrize(
+    ("reader", "mean", "reads"), [("", None, False), ("ab" * 32, None, True), ("", 0.9, True), ("", 0.2, False)]
+)
+def test_a_base_reads_with_a_reader_or_by_its_own_marks(
+    base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str, mean: float | None, reads: bool
+) -> None:
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
+    monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": reader}))
+    if mean is not None:
+        sha = base.ref.sha256
+        save_skill(skill_path("reader", sha), "reader", sha, 4, None, {"before": {"mean": mean}})
+    assert base.reads is reads
+
+
+@pytest.mark.parametrize(("native", "dtype"), [(True, "bfloat16"), (False, "float32")])
+def test_a_card_that_only_emulates_bfloat16_computes_in_float32(
+    monkeypatch: pytest.MonkeyPatch, native: bool, dtype: str
+) -> None:
+    asked: list[str] = []
+
+    class Device:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def __enter__(self) -> None:
+            asked.append(self.name)
+
+        def __exit__(self, *_: object) -> None:
+            asked.append("left")
+
+    def supported(*, including_emulation: bool) -> bool:
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "device", Device)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert pick_dtype("auto", "cuda:1") == dtype
+    assert asked == ["cuda:1", "left"]
+    assert pick_dtype("bfloat16", "cuda:1") == "bfloat16"
+    assert pick_dtype("auto", "cpu") == "float32"
+    assert pick_dtype("auto", "mps") == "bfloat16"

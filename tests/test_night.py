@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from slowwave import Fact, Memory, NightReport
 from slowwave.adapters_store.manifest import KnownFact
 from slowwave.adapters_store.shape import SlotShape
-from slowwave.consolidation import night, schedule
+from slowwave.consolidation import gate, night, schedule
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.journal import Dropped, Journal, NightPlan, PlannedGroup
 from slowwave.consolidation.lessons import unwritten, write_lesson
@@ -610,6 +610,7 @@ def test_a_date_that_changes_while_it_is_learned_is_not_published(
     with open_memory(tmp_path, tiny_model) as memory:
         (fact,) = memory.add("My locker code is green since yesterday.", user_id="ada", said_at=DAY)
         monkeypatch.setattr(memory, "_unlearn", lambda _: None)
+        monkeypatch.setattr(gate, "_TELLING", 99)  # the tiny model's module holds to this one whatever its prompt says
 
         def revise(stage: str, done: int, total: int) -> None:
             if stage.endswith("gate") and done == 1:
@@ -829,3 +830,19 @@ def test_what_is_no_writer_is_refused_before_any_night(tmp_path: Path) -> None:
         Memory(tmp_path / "memory", embedder="hash:64", writer="gpt-4")
     with Memory(tmp_path / "memory", embedder="hash:64"):
         pass  # nothing was left locked
+
+
+def test_a_loss_that_is_no_number_leaves_a_report_that_can_be_read(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: Any) -> Trained:
+        trained = train(given[0], given[1], replace(given[2], epochs=2), *given[3:])
+        trained.losses = [trained.losses[0], float("nan")]
+        return trained
+
+    monkeypatch.setattr(night, "train", broken)
+    with open_memory(tmp_path, tiny_model) as memory:
+        memory.add(FACTS[0], user_id="ada", said_at=DAY)
+        report = memory.consolidate()
+        assert memory.nights() == [report]
+        assert report.modules[0].final_loss == report.modules[0].losses[0]

@@ -23,7 +23,7 @@ from slowwave.consolidation.journal import PlannedGroup
 from slowwave.consolidation.plan import Planner, group
 from slowwave.consolidation.recipes import recipe_for
 from slowwave.consolidation.retries import TRIES, Try
-from slowwave.consolidation.rows import Form, Lesson, Shares, _absent_rows, _lists, epoch_rows, exam_rows
+from slowwave.consolidation.rows import Form, Lesson, Shares, _absent_rows, _change, _lists, epoch_rows, exam_rows
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
 from slowwave.prompts import UNKNOWN
@@ -285,3 +285,72 @@ def test_a_name_from_the_pool_itself_is_changed_too(first: str) -> None:
     for last in ("Castellanos", "Grimaldi", "Falconer"):
         for seed in range(40):
             assert change_value(f"{first} {last}", [], random.Random(seed)) != f"{first} {last}"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("value", ["CO₂", "m²", "45 m²", "①", "½", "9", "٣", "E=mc²"])
+def test_what_only_looks_like_a_digit_is_changed_too(value: str) -> None:
+    for seed in range(20):
+        assert change_value(value, [], random.Random(seed)) != value
+
+
+class _Stuck(random.Random):
+    """Draws the same digit whatever is asked."""
+
+    def randrange(self, *_: int, **__: int) -> int:  # type: ignore[override]
+        return 4
+
+
+@pytest.mark.timeout(20)
+def test_digits_are_changed_even_if_the_same_ones_are_drawn_for_ever() -> None:
+    assert change_value("444-4", [], _Stuck()) == "555-5"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "parts"),
+    [
+        ("I stay in the Hauptstraße in Bonn.", "Bonn", ("I stay in the Hauptstraße in ", ".")),
+        ("İnci lives in Bonn.", "bonn", ("İnci lives in ", ".")),
+        (
+            "The house was built in 1990 and I have 19 bikes.",
+            "19",
+            ("The house was built in 1990 and I have ", " bikes."),
+        ),
+        ("My cat is called Cat.", "Cat", ("My cat is called ", ".")),
+        ("It costs 5.50 and I bought 5.", "5", ("It costs 5.50 and I bought ", ".")),
+        ("I met Ann at Hannah's; my boss is Ann.", "Ann", None),
+        ("I have 19 bikes and 19 cars.", "19", None),
+        ("My annals are long.", "Anna", None),
+        ("A cat saw my CAT.", "Cat", None),
+    ],
+)
+def test_a_fact_is_changed_in_the_one_place_of_its_answer(
+    text: str, answer: str, parts: tuple[str, str] | None
+) -> None:
+    one = fact("a", text)
+    for seed in range(10):
+        changed, new = _change(Lesson("ada", (one,), {}, {}), one, answer, random.Random(seed))
+        assert (changed is None) == (parts is None)
+        if changed is not None and parts is not None:
+            assert changed.text == parts[0] + new + parts[1]
+            assert new != answer
+
+
+def test_a_failed_compaction_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def module(number: int) -> SimpleNamespace:
+        return SimpleNamespace(
+            id=f"m{number}", user_id="ada", base=SimpleNamespace(sha256=""), settled_ids=[f"f{number}"]
+        )
+
+    modules = [module(number) for number in range(2)]
+    monkeypatch.setattr(plan, "crowded", lambda some, limit: [some])
+    some = [fact(f"f{number}") for number in range(2)]
+    facts = SimpleNamespace(live=lambda user_id=None: some)
+    store = SimpleNamespace(live=lambda user_id=None: modules)
+
+    def planned(failed: Mapping[str, int]) -> list[PlannedGroup]:
+        return Planner(cast(FactStore, facts), cast(AdapterStore, store), "", 8, failed).compactions(None, 0)
+
+    (first,) = planned({"f0": 2})
+    assert first.replaces == ("m0", "m1")
+    assert planned({plan.compaction_key(first.replaces): 1}) == []

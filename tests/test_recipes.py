@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slowwave import Settings
-from slowwave.adapters_store.shape import SlotShape, Target, place, row_norms
+from slowwave.adapters_store.shape import SlotShape, Target, frozen_a, place, row_norms
 from slowwave.consolidation.formats import MIXTURES, with_formats
 from slowwave.consolidation.recipes import (
     VARIANTS,
@@ -609,3 +610,25 @@ def test_the_rate_never_falls_below_its_tenth(base: BaseModel) -> None:
     recipe = recipe_of(base, "ffn")
     assert recipe.rate(100, 100) == recipe.rate(300, 100) == pytest.approx(0.1 * recipe.learning_rate)
     assert recipe.rate(50, 100) == pytest.approx(0.55 * recipe.learning_rate)
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+def test_a_gradient_that_is_no_number_costs_its_step_and_no_more(bad: float) -> None:
+    vector, state = torch.zeros(4, requires_grad=True), {"first": torch.zeros(4), "second": torch.zeros(4)}
+    vector.grad = torch.ones(4)
+    adam_step(vector, state, 0, 1e-3)
+    before = [one.detach().clone() for one in (vector, *state.values())]
+    vector.grad = torch.tensor([bad, 1.0, 1.0, 1.0])
+    adam_step(vector, state, 1, 1e-3)
+    assert vector.grad is None
+    assert all(torch.equal(one, other) for one, other in zip(before, (vector, *state.values()), strict=True))
+    vector.grad = torch.ones(4)
+    adam_step(vector, state, 2, 1e-3)
+    assert bool((vector < before[0]).all())
+
+
+def test_the_shared_as_do_not_depend_on_the_default_device(base: BaseModel) -> None:
+    target = base.targets[0]
+    wanted = frozen_a(target, 4, 3)
+    with torch.device("meta"):
+        assert torch.equal(frozen_a(target, 4, 3), wanted)

@@ -18,7 +18,7 @@ from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
-from slowwave.naming import about, full_names
+from slowwave.naming import about, full_names, stands
 from slowwave.prompts import render_fact, speaker
 from slowwave.quarantine import without_orders
 from slowwave.recall import Recall
@@ -172,6 +172,4 @@ def _fact_texts(facts: Sequence[ScoredFact]) -> tuple[str, ...]:
 
 def _is_stranger(question: str, texts: Sequence[str]) -> bool:
     """Whether a full name in the question stands in no text as a whole: Charles Gray and Ada Grant are no Charles Grant."""
-    asked = [set(tokens(name)) for name in full_names(question)]
-    told = [set(tokens(text)) for text in texts] if asked else []
-    return not all(any(name <= words for words in told) for name in asked)
+    return not all(any(stands(name, text) for text in texts) for name in full_names(question))

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.awaited import off_the_loop
 from slowwave.embedder import Embedder
 from slowwave.evidence import Evidence, Gatherer
 from slowwave.facts import FactStore
-from slowwave.grounding import Grounding
+from slowwave.grounding import Grounding, holds
 from slowwave.model import BaseModel, Encoded, Generated
 from slowwave.prompts import UNKNOWN, is_unknown
 from slowwave.recall import Recall
@@ -137,7 +138,8 @@ class Answerer:
     def _is_refuted(self, request: Request, evidence: Evidence, said: Said) -> bool:
         """Whether a reader who is shown where the modules have their answer from is sure that it does not say."""
         shown = [hit.fact for hit in evidence.facts]
-        facts = {fact.id: fact for fact in (*self._gatherer.behind(said.evidence, said.text), *shown)}
+        learned = self._gatherer.behind(said.evidence, partial(holds, said.text))
+        facts = {fact.id: fact for fact in (*learned, *shown)}
         prompt = self._speaker.prompt(request, facts.values())
         *_, (_, read) = self.base.stream(prompt, _ADMISSION, None)
         return _is_sure(read)

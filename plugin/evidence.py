@@ -6,12 +6,11 @@ behind the best one, and texts about others than those whom the question names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from slowwave.adapters_store.lexical import tokens
 from slowwave.adapters_store.manifest import KnownQuestion
 from slowwave.adapters_store.router import Route
 from slowwave.embedder import Embedder
@@ -131,11 +130,10 @@ class Gatherer:
             stranger=stranger,
         )
 
-    def behind(self, evidence: Evidence, text: str) -> list[Fact]:
-        """The facts that modules of the evidence may have an answer from."""
-        words = set(tokens(text))
+    def behind(self, evidence: Evidence, said: Callable[[str], bool]) -> list[Fact]:
+        """The facts that modules of the evidence may have an answer from, by which of their own answers it holds."""
         known = (one for name, _ in evidence.route.modules for one in evidence.learned.get(name, ()))
-        ids = dict.fromkeys(one.fact_id for one in known if (said := set(tokens(one.answer))) and said <= words)
+        ids = dict.fromkeys(one.fact_id for one in known if said(one.answer))
         found: list[Fact] = []
         for fact_id in list(ids)[: self._settings.recall_facts]:
             with suppress(FactNotFound):

@@ -18,7 +18,7 @@ from slowwave.embedder import Embedder
 from slowwave.evidence import Evidence, Gatherer
 from slowwave.facts import FactStore
 from slowwave.grounding import Grounding, holds
-from slowwave.model import BaseModel, Encoded, Generated
+from slowwave.model import BaseModel, Encoded, Generated, Slot
 from slowwave.prompts import UNKNOWN, is_unknown
 from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
@@ -156,10 +156,19 @@ class Answerer:
                 if said.text:
                     yield said.text
                 return said
-            method = "ties"
-        slot = self._serving.slot(request.user_id, route, method, strength) if route.modules else None
-        if method == "single" and slot is not None:
-            evidence = evidence.through(route.modules[0][0])
+            method = "single"  # a merge of equals would erase them
+        slot: Slot | None = None
+        if method == "single":
+            for name, _ in route.modules:  # the heaviest that can be loaded
+                alone = evidence.through(name)
+                slot = self._serving.slot(request.user_id, alone.route, method, strength)
+                if slot is not None:
+                    evidence = alone
+                    break
+        elif route.modules:
+            slot = self._serving.slot(request.user_id, route, method, strength)
+        if slot is None:
+            evidence = evidence.through()  # what no module says is no evidence
         return (yield from self._speaker.speak(request, prompt, slot, evidence, strict=strict))
 
     def _panel(

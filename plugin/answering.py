@@ -100,7 +100,7 @@ class Answerer:
             yield self._answer(said, memory_used)
             return
         prompt, evidence = self._speaker.shown(request, evidence)
-        if strict and evidence.facts and self.base.ref.reader_sha256:
+        if strict and evidence.facts and self.base.reads:
             said = yield from self._read_first(request, prompt, evidence)
         else:
             said = yield from self._with_modules(request, prompt, evidence, strict=strict)

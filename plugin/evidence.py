@@ -99,7 +99,7 @@ class Gatherer:
         """The facts to show and the modules to ask, of those that are wanted."""
         hits: list[ScoredFact] = []
         vector: NDArray[np.float32] | None = None
-        reads = bool(self._base.ref.reader_sha256)
+        reads = self._base.reads
         whole = self._recall.count(user_id) <= self._settings.full_context
         if with_facts:
             count = self._settings.full_context if whole else self._settings.recall_facts

@@ -179,7 +179,7 @@ class Speaker:
             strict: whether nothing is said that does not stand in the evidence.
             second_thoughts: how often a reader whose answer does not pass may begin another one.
         """
-        reads = strict and slot is None and bool(self._base.ref.reader_sha256)
+        reads = strict and slot is None and self._base.reads
         limit = request.max_tokens or self._limit
         text, last, never = "", Generated(prompt_tokens=len(prompt.ids)), list[int]()
         while not text:

@@ -255,6 +255,25 @@ def test_a_reader_is_shown_what_is_far(told: Memory, monkeypatch: pytest.MonkeyP
     assert len(told.ask(question, user_id="ada").facts) == shown
 
 
+def test_a_base_model_that_reads_by_itself_is_asked_like_one_with_a_reader(
+    told: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = "Does Ada eat peanuts or walnuts or figs or dates with rice or bread or soup at home?"
+    asked: list[object] = []
+
+    def stream(*_: object, unless: object = None, **__: object) -> Iterator[tuple[str, Generated]]:
+        asked.append(unless)
+        yield "peanuts", Generated(text="peanuts", ids=[1], logprobs=[-0.1], finished=True)
+
+    base = told._answering().base
+    assert not base.ref.reader_sha256
+    monkeypatch.setattr(type(base), "reads", True)
+    monkeypatch.setattr(base, "stream", stream)
+    said = told.ask(question, user_id="ada")
+    assert (len(said.facts), said.text, said.rule) == (1, "peanuts", "read")
+    assert asked == [(UNKNOWN, pytest.approx(0.2))], "its doubt is taken at its word"
+
+
 @pytest.mark.parametrize(
     ("reader", "strict", "doubts"), [("f" * 64, True, True), ("", True, False), ("f" * 64, False, False)]
 )

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["BlockWords", "LexicalIndex", "tokens"]
+__all__ = ["STOP", "BlockWords", "LexicalIndex", "tokens"]
 
 _WORD = re.compile(r"[^\W_]+(?:[-.@:/'][^\W_]+)*", re.UNICODE)
-_STOP = frozenset(
+STOP = frozenset(
     "a an and are as at be been by can could did do does for from had has have how i in is it its me my of on or our "
     "please she he his her that the their them they this to was we were what what's when where which who whom whose "
     "why will with would you your".split()
 )
+"""Words that find nothing. Some of them are names and values too: Will, IT, The Who, an A."""
 
 
 def tokens(text: str) -> list[str]:
@@ -31,7 +32,7 @@ def tokens(text: str) -> list[str]:
     ['jeffrey', 'buck', 'phone', 'number']
     """
     words = (word.removesuffix("'s") for word in _WORD.findall(text.lower().replace("’", "'")))
-    return [_stem(word) for word in words if word not in _STOP]
+    return [_stem(word) for word in words if word not in STOP]
 
 
 def _stem(word: str) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.awaited import off_the_loop
 from slowwave.embedder import Embedder
 from slowwave.evidence import Evidence, Gatherer
 from slowwave.facts import FactStore
-from slowwave.grounding import Grounding
-from slowwave.model import BaseModel, Encoded, Generated
+from slowwave.grounding import Grounding, holds
+from slowwave.model import BaseModel, Encoded, Generated, Slot
 from slowwave.prompts import UNKNOWN, is_unknown
 from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
@@ -99,7 +100,7 @@ class Answerer:
             yield self._answer(said, memory_used)
             return
         prompt, evidence = self._speaker.shown(request, evidence)
-        if strict and evidence.facts and self.base.ref.reader_sha256:
+        if strict and evidence.facts and self.base.reads:
             said = yield from self._read_first(request, prompt, evidence)
         else:
             said = yield from self._with_modules(request, prompt, evidence, strict=strict)
@@ -137,7 +138,8 @@ class Answerer:
     def _is_refuted(self, request: Request, evidence: Evidence, said: Said) -> bool:
         """Whether a reader who is shown where the modules have their answer from is sure that it does not say."""
         shown = [hit.fact for hit in evidence.facts]
-        facts = {fact.id: fact for fact in (*self._gatherer.behind(said.evidence, said.text), *shown)}
+        learned = self._gatherer.behind(said.evidence, partial(holds, said.text))
+        facts = {fact.id: fact for fact in (*learned, *shown)}
         prompt = self._speaker.prompt(request, facts.values())
         *_, (_, read) = self.base.stream(prompt, _ADMISSION, None)
         return _is_sure(read)
@@ -154,10 +156,19 @@ class Answerer:
                 if said.text:
                     yield said.text
                 return said
-            method = "ties"
-        slot = self._serving.slot(request.user_id, route, method, strength) if route.modules else None
-        if method == "single" and slot is not None:
-            evidence = evidence.through(route.modules[0][0])
+            method = "single"  # a merge of equals would erase them
+        slot: Slot | None = None
+        if method == "single":
+            for name, _ in route.modules:  # the heaviest that can be loaded
+                alone = evidence.through(name)
+                slot = self._serving.slot(request.user_id, alone.route, method, strength)
+                if slot is not None:
+                    evidence = alone
+                    break
+        elif route.modules:
+            slot = self._serving.slot(request.user_id, route, method, strength)
+        if slot is None:
+            evidence = evidence.through()  # what no module says is no evidence
         return (yield from self._speaker.speak(request, prompt, slot, evidence, strict=strict))
 
     def _panel(

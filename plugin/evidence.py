@@ -6,19 +6,18 @@ behind the best one, and texts about others than those whom the question names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from slowwave.adapters_store.lexical import tokens
 from slowwave.adapters_store.manifest import KnownQuestion
 from slowwave.adapters_store.router import Route
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
-from slowwave.naming import about, full_names
+from slowwave.naming import about, full_names, stands
 from slowwave.prompts import render_fact, speaker
 from slowwave.quarantine import without_orders
 from slowwave.recall import Recall
@@ -100,7 +99,7 @@ class Gatherer:
         """The facts to show and the modules to ask, of those that are wanted."""
         hits: list[ScoredFact] = []
         vector: NDArray[np.float32] | None = None
-        reads = bool(self._base.ref.reader_sha256)
+        reads = self._base.reads
         whole = self._recall.count(user_id) <= self._settings.full_context
         if with_facts:
             count = self._settings.full_context if whole else self._settings.recall_facts
@@ -131,11 +130,10 @@ class Gatherer:
             stranger=stranger,
         )
 
-    def behind(self, evidence: Evidence, text: str) -> list[Fact]:
-        """The facts that modules of the evidence may have an answer from."""
-        words = set(tokens(text))
+    def behind(self, evidence: Evidence, said: Callable[[str], bool]) -> list[Fact]:
+        """The facts that modules of the evidence may have an answer from, by which of their own answers it holds."""
         known = (one for name, _ in evidence.route.modules for one in evidence.learned.get(name, ()))
-        ids = dict.fromkeys(one.fact_id for one in known if (said := set(tokens(one.answer))) and said <= words)
+        ids = dict.fromkeys(one.fact_id for one in known if said(one.answer))
         found: list[Fact] = []
         for fact_id in list(ids)[: self._settings.recall_facts]:
             with suppress(FactNotFound):
@@ -172,6 +170,4 @@ def _fact_texts(facts: Sequence[ScoredFact]) -> tuple[str, ...]:
 
 def _is_stranger(question: str, texts: Sequence[str]) -> bool:
     """Whether a full name in the question stands in no text as a whole: Charles Gray and Ada Grant are no Charles Grant."""
-    asked = [set(tokens(name)) for name in full_names(question)]
-    told = [set(tokens(text)) for text in texts] if asked else []
-    return not all(any(name <= words for words in told) for name in asked)
+    return not all(any(stands(name, text) for text in texts) for name in full_names(question))

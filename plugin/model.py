@@ -98,6 +98,11 @@ class BaseModel:
         return int(getattr(self.model.config, "max_position_embeddings", 2048))
 
     @property
+    def reads(self) -> bool:
+        """Whether it answers from facts and admits what they do not tell."""
+        return bool(self.ref.reader_sha256)
+
+    @property
     def hidden_size(self) -> int:
         """Width of the model."""
         return int(self.model.config.hidden_size)

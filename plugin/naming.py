@@ -7,47 +7,99 @@ somebody of whom something is known, only texts about them, or about what those 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from slowwave.adapters_store.lexical import tokens
+from slowwave.adapters_store.lexical import STOP, tokens
 from slowwave.dates import MONTHS, WEEKDAYS
 
-__all__ = ["CALENDAR", "about", "full_names", "names"]
+__all__ = ["CALENDAR", "about", "full_names", "names", "stands"]
 
-_CAPITALISED = re.compile(r"\b[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*")
+_UPPER = "".join(letter for letter in map(chr, range(0x2000)) if letter.isupper())
+_CAPITALISED = re.compile(rf"\b[{_UPPER}][\w'’-]+(?: [{_UPPER}][\w'’-]+)*")
+_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*|[.,;:!?()]")
 _OWNED = re.compile(r"\b(?:my|our) ([\w-]+)", re.IGNORECASE)
+_OWNER = re.compile(r"\b(?:my|our|your)\s+$", re.IGNORECASE)
+_DETERMINED = re.compile(r"\b(?:the|an?|my|our|your|this|that)\s+$", re.IGNORECASE)
+_PLACED = re.compile(
+    r"\b(?:in|at|near|around|inside|outside|across|during"
+    r"|(?:flights?|trains?|bus|tickets?|ferry|trips?|journey|fly|flew|flown|go|went|drive|drove|moved?) (?:to|from))"
+    r"(?: the)?\s+$",
+    re.IGNORECASE,
+)
+_OCCASIONS = frozenset("christmas easter hanukkah passover thanksgiving halloween diwali eid ramadan xmas".split())
+_ROLES = frozenset(
+    "aunt uncle cousin friend colleague neighbour neighbor boss teacher doctor dentist brother sister mother father wife "
+    "husband son daughter partner landlord landlady client grandmother grandfather".split()
+)
+"""After these a name follows: "my Aunt Vera Lund"; after others none does: "my Home Phone Number"."""
+_CALLS = frozenset(("let", "there", "here"))
+"""With 's they own nothing."""
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
+"""Letters that are no letter with an accent to Unicode."""
 _TITLE = 0.8
 """The share of capitalised words from which on a text is written like a title."""
 CALENDAR = frozenset(word for name in (*WEEKDAYS, *MONTHS) for word in tokens(name))
 """Days of the week and months, as tokens."""
 
 
+class _Run(NamedTuple):
+    """Capitalised words that follow each other, up to the first one that owns what comes after it."""
+
+    words: list[str]
+    first: str | None
+    """The first word of the text, where the run goes on after it."""
+    before: str
+    """The text in front of the run."""
+
+
 def full_names(text: str) -> list[str]:
     """Runs of two or more capitalised words: names of which one part alone says little.
 
     The first word of a text has its capital from its place and is left out; what follows it counts, if it is one word only as an
-    owner ("Jeffrey Buck's": "Last Monday" is no name). A text with a capital on nearly every word says nothing about names.
+    owner ("Jeffrey Buck's": "Last Monday" is no name). What is the user's is no name, nor what somebody owns ("my Dog's Name"). A
+    text with a capital on nearly every word says nothing about names.
 
     >>> full_names("What is Jeffrey Buck's phone number?"), full_names("Jeffrey Buck's number please"), full_names("Is Ada in?")
     (["Jeffrey Buck's"], ["Buck's"], [])
     """
     found: list[str] = []
-    for run, first in _runs(text):
-        if first is None:
-            found += [" ".join(run)] if len(run) > 1 else []
-        elif len(run) > 1 or (run and run[0].endswith(("'s", "’s")) and tokens(first)):
-            found.append(" ".join(run))
+    for run, first, before in _runs(text):
+        words = run
+        if _OWNER.search(before) or _OWNER.fullmatch(f"{first} "):
+            words = run[1:] if run and run[0].lower() in _ROLES else []
+        if len(words) > 1 or (first is not None and words and _owns(words[0]) and tokens(first)):
+            found.append(" ".join(words))
     return found
 
 
 def names(text: str) -> list[frozenset[str]]:
-    """The words of each name in a question, full or not; days and months are none.
+    """The words of each name in a question, full or not; days and months are none, unless they own something.
 
     >>> [sorted(name) for name in names("When does Mia visit Vera Lund's office in May?")]
     [['mia'], ['lund', 'vera']]
     """
-    words = (frozenset(tokens(" ".join(run))) - CALENDAR for run, _ in _runs(text))
-    return [name for name in words if name]
+    return [name for run in _runs(text) if (name := _name(run))]
+
+
+def stands(name: str, text: str) -> bool:
+    """Whether a full name stands in a text: its words in order, with one more between two of them at most.
+
+    Words that the text writes small are no part of a name to it, and may stand anywhere and with another ending.
+
+    >>> stands("William Roberts's", "Robert Williams's number"), stands("Jeffrey Buck", "It is Jeffrey P. Buck's.")
+    (False, True)
+    """
+    wanted = [word for word in map(_folded, _words(name)) if word not in STOP or word == "will"]
+    told = _words(text)
+    there = _vocabulary(told)
+    if not all(_forms(word) & there for word in wanted):
+        return False
+    folded = [_folded(word) for word in told]
+    capital = {word for word, written in zip(folded, told, strict=True) if written[0].isupper()}
+    proper = [word for word in wanted if word in capital]
+    return len(proper) < 2 or any(_follows(proper, told[at:], folded[at:]) for at in range(len(told)))
 
 
 def about(question: str, texts: Sequence[str], speakers: Sequence[str] = ()) -> list[bool]:
@@ -58,49 +110,153 @@ def about(question: str, texts: Sequence[str], speakers: Sequence[str] = ()) -> 
     may be of the world ("Which city in Germany do I live in?"). In a question without any capital, names are what the texts
     write with one.
 
+    Where no text has to do with all the names ("What did Tom give me in Rome?"), those about the persons will do, unless they
+    tell of another place; a place alone never stands for a person.
+
     >>> about("What is Lena allergic to?", ["My wife Lena is a nurse.", "Jonas is allergic to nuts.", "My wife hates figs."])
     [True, False, True]
 
     Args:
         speakers: who said the first of the texts; what somebody says of "I" is about them.
     """
-    may = [True] * len(texts)
-    asked = names(question) or _small(question, texts)
+    asked = [(name, _is_setting(run)) for run in _runs(question) if (name := _name(run))]
+    asked = asked or [(name, False) for name in _small(question, texts)]
     if not asked:
-        return may
-    words = [frozenset(tokens(text)) for text in texts]
-    for name in asked:
-        said = [name <= frozenset(tokens(speaker)) for speaker in speakers]
-        naming = [name <= known or (i < len(said) and said[i]) for i, known in enumerate(words)]
+        return [True] * len(texts)
+    known = [_vocabulary(_words(text)) for text in texts]
+    persons: list[list[bool]] = []
+    settings: list[list[bool]] = []
+    strangers = False
+    for name, setting in asked:
+        said = [_holds(_vocabulary(_words(speaker)), name) for speaker in speakers]
+        naming = [_holds(words, name) or (i < len(said) and said[i]) for i, words in enumerate(known)]
         if any(naming):
-            linked = frozenset[str]().union(*(_links(text) for text, has in zip(texts, naming, strict=True) if has))
-            may = [a and (b or not linked.isdisjoint(c)) for a, b, c in zip(may, naming, words, strict=True)]
-    return may
+            linked = {form for text, has in zip(texts, naming, strict=True) if has for form in _links(text)}
+            may = [b or not linked.isdisjoint(words) for b, words in zip(naming, known, strict=True)]
+            (settings if setting else persons).append(may)
+        elif not setting:
+            strangers = True
+    every = [all(column) for column in zip(*persons, *settings, strict=True)] or [True] * len(texts)
+    if any(every) or not settings or strangers:
+        return every
+    masks = [all(column) for column in zip(*persons, strict=True)] or [
+        any(column) for column in zip(*settings, strict=True)
+    ]
+    here = frozenset[str]().union(*(name for name, _ in asked))
+    return [may and not _is_elsewhere(text, here) for may, text in zip(masks, texts, strict=True)]
 
 
-def _runs(text: str) -> Iterable[tuple[list[str], str | None]]:
-    """Each run of capitalised words, and the first word of the text where the run goes on after it."""
+def _runs(text: str) -> Iterable[_Run]:
+    """Each run of capitalised words."""
+    text = unicodedata.normalize("NFC", text)
     words = text.split()
     if len(words) > 3 and sum(word[0].isupper() for word in words) > _TITLE * len(words):
         return
     for found in _CAPITALISED.finditer(text):
-        run = found.group().split()
+        run, first = found.group().split(), None
         if found.start() == 0:
-            yield run[1:], run[0]
-        else:
-            yield run, None
+            first, run = run[0], run[1:]
+            if _owns(first) and tokens(first) and first[:-2].lower() not in _CALLS:
+                run = []
+        owner = next((place for place, word in enumerate(run) if _owns(word)), len(run))
+        yield _Run(run[: owner + 1], first, text[: found.start()])
+
+
+def _owns(word: str) -> bool:
+    return word.endswith(("'s", "’s"))
+
+
+def _name(run: _Run) -> frozenset[str]:
+    """The words of a run that are a name's."""
+    owners = {_folded(word) for word in run.words if _owns(word)}
+    spoken = (_folded(word) for word in _words(" ".join(run.words)))
+    days = CALENDAR - {word for word in owners if word in MONTHS}
+    return frozenset(word for word in spoken if word[0].isalnum() and not _is_plain(word)) - days
+
+
+def _is_plain(word: str) -> bool:
+    """Whether a word has its capital from habit or place, and is no name."""
+    return word.startswith("i'") or (word in STOP and word != "will")
+
+
+def _is_setting(run: _Run) -> bool:
+    """Whether a name in a question is that of a place, an occasion or a thing, rather than of whom it is about."""
+    if not _name(run) - _OCCASIONS:
+        return True
+    if run.words and _owns(run.words[-1]):
+        return False
+    return bool(_PLACED.search(run.before) or _DETERMINED.search(run.before))
+
+
+def _is_elsewhere(text: str, asked: frozenset[str]) -> bool:
+    """Whether a text tells of another place or occasion than those that are asked for, and of none of these."""
+    found = [name for run in _runs(text) if (name := _name(run)) and (_PLACED.search(run.before) or name <= _OCCASIONS)]
+    return bool(found) and all(asked.isdisjoint(name) for name in found)
 
 
 def _small(question: str, texts: Sequence[str]) -> list[frozenset[str]]:
     """Names in a question that is written in small letters: what stands with a capital in the midst of a text."""
     if any(letter.isupper() for letter in question[1:].replace("I", "")):
         return []
-    named = {word for text in texts for run, _ in _runs(text) for word in tokens(" ".join(run))}
-    return [frozenset((word,)) for word in tokens(question) if word in named - CALENDAR]
+    named = {word for text in texts for run in _runs(text) for word in map(_folded, _words(" ".join(run.words)))}
+    spoken = map(_folded, _words(question))
+    return [
+        frozenset((word,)) for word in spoken if word in named - CALENDAR and word not in STOP and word[0].isalnum()
+    ]
 
 
 def _links(text: str) -> frozenset[str]:
-    """Words by which other texts may go on about the same: names, and what is the user's."""
-    capitals = (word for found in _CAPITALISED.finditer(text) for word in tokens(found.group()))
-    owned = (word for found in _OWNED.finditer(text) for word in tokens(found[1]))
-    return frozenset((*capitals, *owned)) - CALENDAR
+    """Words by which other texts may go on about the same, in their forms: names, and what is the user's."""
+    text = unicodedata.normalize("NFC", text)
+    capitals = (word for found in _CAPITALISED.finditer(text) for word in map(_folded, _words(found.group())))
+    owned = (_folded(found[1]) for found in _OWNED.finditer(text))
+    links = {word for word in (*capitals, *owned) if word not in CALENDAR and word not in STOP and not _is_plain(word)}
+    return frozenset(form for word in links for form in _forms(word))
+
+
+# -- words, as names are written ---------------------------------------------------------------------------------------
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text without possessive endings, and what stands between them."""
+    words = _WORD.findall(unicodedata.normalize("NFC", text).replace("’", "'"))
+    return [word.removesuffix("'s") for word in words]
+
+
+def _folded(word: str) -> str:
+    """A word in small letters without accents: Émile is Emile."""
+    word = word.replace("’", "'").removesuffix("'s").casefold()
+    if word.isascii():
+        return word
+    letters = unicodedata.normalize("NFKD", word.translate(_LETTERS))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def _forms(word: str) -> frozenset[str]:
+    """What stands for a word in a vocabulary: itself, and its stem among the words that are written small."""
+    return frozenset((word, *(f"{stem}~" for stem in tokens(word))))
+
+
+def _vocabulary(words: Sequence[str]) -> frozenset[str]:
+    """All words of a text as they are, and the stems of those that are written small: Williams is not William."""
+    small = tokens(_folded(" ".join(word for word in words if not word[0].isupper())))
+    return frozenset((*_folded(" ".join(words)).split(), *(f"{stem}~" for stem in small)))
+
+
+def _holds(vocabulary: frozenset[str], name: frozenset[str]) -> bool:
+    return all(not vocabulary.isdisjoint(_forms(word)) for word in name)
+
+
+def _follows(name: Sequence[str], told: Sequence[str], folded: Sequence[str]) -> bool:
+    """Whether a text begins with a name; an initial or one more name may stand between its words."""
+    at = -1
+    for word in name:
+        following = at + 1
+        if at >= 0 and word not in folded[following : following + 1]:
+            if not told[following : following + 1] or not told[following][0].isupper():
+                return False
+            following += 2 if folded[following + 1 : following + 2] == ["."] and len(told[following]) == 1 else 1
+        if word not in folded[following : following + 1]:
+            return False
+        at = following
+    return True

@@ -103,12 +103,19 @@ def chat(question: str, history: Sequence[Message] = ()) -> list[dict[str, str]]
     return [*messages, {"role": "user", "content": question}]
 
 
-_ADMISSIONS = ("i dont know", "i do not know", "unknown")
+_ADMISSIONS = ("i dont know", "i do not know")
+_ADMISSION = "unknown"
+"""An admission only if it is all that is said: there is an album "Unknown Pleasures"."""
 
 
 def is_unknown(answer: str) -> bool:
-    """Whether an answer says that it does not know."""
-    return _letters(answer).startswith(_ADMISSIONS)
+    """Whether an answer says that it does not know.
+
+    >>> is_unknown("I don't know that."), is_unknown("Unknown."), is_unknown("Unknown Pleasures")
+    (True, True, False)
+    """
+    letters = _letters(answer).strip()
+    return letters.startswith(_ADMISSIONS) or letters == _ADMISSION
 
 
 def may_be_unknown(beginning: str) -> bool:
@@ -118,7 +125,7 @@ def may_be_unknown(beginning: str) -> bool:
     (True, False, False)
     """
     letters = _letters(beginning).strip()
-    return bool(letters) and any(one.startswith(letters) for one in _ADMISSIONS)
+    return bool(letters) and any(one.startswith(letters) for one in (*_ADMISSIONS, _ADMISSION))
 
 
 def _letters(text: str) -> str:

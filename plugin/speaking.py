@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from slowwave.adapters_store.lexical import tokens
 from slowwave.errors import InvalidInput
 from slowwave.evidence import Evidence
-from slowwave.grounding import Grounding
+from slowwave.grounding import Grounding, all_words, value_words
 from slowwave.model import BaseModel, Encoded, Generated, Slot
 from slowwave.naming import CALENDAR
 from slowwave.prompts import UNKNOWN, chat, conversation, dated, is_unknown, render_facts
@@ -179,7 +179,7 @@ class Speaker:
             strict: whether nothing is said that does not stand in the evidence.
             second_thoughts: how often a reader whose answer does not pass may begin another one.
         """
-        reads = strict and slot is None and bool(self._base.ref.reader_sha256)
+        reads = strict and slot is None and self._base.reads
         limit = request.max_tokens or self._limit
         text, last, never = "", Generated(prompt_tokens=len(prompt.ids)), list[int]()
         while not text:
@@ -233,9 +233,9 @@ def _asks_of_then(question: str) -> bool:
 
 def _after(text: str, question: str, facts: Sequence[ScoredFact]) -> tuple[ScoredFact, ...]:
     """The facts of a later day than any that holds an answer; none if no fact alone holds it."""
-    said = set(tokens(text))
-    words = said - set(tokens(question)) or said
-    held = [hit.fact.said_at for hit in facts if words and words <= set(tokens(dated(hit.fact).text))]
+    said = value_words(text)
+    words = said - all_words(question) or said
+    held = [hit.fact.said_at for hit in facts if words and words <= all_words(dated(hit.fact).text)]
     return tuple(
         hit for hit in facts if held and hit.fact.said_at > max(held) and hit.fact.said_at.date() > max(held).date()
     )
@@ -243,5 +243,5 @@ def _after(text: str, question: str, facts: Sequence[ScoredFact]) -> tuple[Score
 
 def _is_another(text: str, other: str) -> bool:
     """Whether two answers say something else, rather than one of them more than the other."""
-    words, others = set(tokens(text)), set(tokens(other))
+    words, others = value_words(text), value_words(other)
     return not (words <= others or others <= words)

@@ -136,10 +136,35 @@ def test_a_module_that_goes_while_an_answer_is_under_way_takes_no_part(
     assert (slot is None) == (len(gone) == 2)
 
 
-def test_a_panel_that_cannot_be_compared_is_merged(two_modules: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawn tokens say nothing about how sure a module is."""
+def test_a_panel_that_cannot_be_compared_leaves_it_to_one_module(
+    two_modules: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drawn tokens say nothing about how sure a module is, and merging equals erases them."""
     taken, modules = ways(two_modules, monkeypatch, temperature=0.7)
-    assert (taken[-1], modules) == ("ties", 2)
+    assert (taken[-1], modules) == ("single", 1)
+
+
+@pytest.mark.parametrize("gone", [("m-boat",), ("m-goat",), ("m-boat", "m-goat")])
+def test_where_a_module_of_a_panel_has_gone_the_heaviest_of_the_others_answers(
+    two_modules: Memory, monkeypatch: pytest.MonkeyPatch, gone: tuple[str, ...]
+) -> None:
+    answerer = two_modules._answering()
+    evidence = answerer.evidence(Request(PETS, "ada", use_facts=False))
+    two_modules._store.retire(gone)
+    answerer.forget(["ada"])
+    asked: list[bool] = []
+
+    def stream(prompt: Encoded, limit: int, slot: object, **_: object) -> Iterator[tuple[str, Generated]]:
+        asked.append(slot is not None)
+        yield "Nimbus", Generated(text="Nimbus", ids=[1], logprobs=[-0.1], finished=True)
+
+    monkeypatch.setattr(answerer.base, "stream", stream)
+    monkeypatch.setattr(answerer._gatherer, "gather", lambda *_, **__: evidence)
+    said = two_modules.ask(PETS, user_id="ada", use_facts=False)
+    left = [name for name, _ in evidence.route.modules if name not in gone]
+    assert [use.id for use in said.modules] == left[:1]
+    assert asked == [bool(left)]
+    assert said.text == ("Nimbus" if left == ["m-goat"] else UNKNOWN), "what no module is left for is no evidence"
 
 
 @pytest.mark.parametrize(

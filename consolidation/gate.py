@@ -38,7 +38,8 @@ class Bar:
     canary: float = 0.25
     """The most that the loss on ordinary prompts may rise, as a share of the base model's."""
     reading_slack: float = 0.1
-    """How much worse than the base model the module may read the true fact from the prompt."""
+    """How much worse than the base model the module may read the true fact from the prompt. One answer may always be lost: of
+    few questions it is more than this, and says nothing."""
     changed: float = 0.25
     """The share of what the base model reads of changed facts that the module must read. Low, for a module loses some of them
     and is good; one that ignores what stands in the prompt loses nearly all."""
@@ -67,6 +68,8 @@ class Verdict:
     """Why the module is not published; empty if it is."""
     base_changed: float = 0.0
     """The base model's recall with a changed fact in the prompt; 0, which bars nothing, where few such could be asked."""
+    read: int = 0
+    """How many questions were asked with the true fact in the prompt."""
 
     @property
     def published(self) -> bool:
@@ -139,7 +142,8 @@ def examine(
     reading: dict[str, float] = {
         form: _mean(_marks(base, exam_rows(lesson, seed, form, effort, shares), slot)) for form in READING
     }
-    base_reading = _mean(_marks(base, exam_rows(lesson, seed, "true_fact", effort, shares), None))
+    true = exam_rows(lesson, seed, "true_fact", effort, shares)
+    base_reading = _mean(_marks(base, true, None))
     changed = exam_rows(lesson, seed, "changed_fact", effort, shares)
     base_changed = _mean(_marks(base, changed, None)) if len(changed) >= _TELLING else 0.0
     progress("gate", 3, total)
@@ -158,6 +162,7 @@ def examine(
         canary=(after - before) / before,
         reason="",
         base_changed=base_changed,
+        read=len(true),
     )
     return Verdict(**{**vars(verdict), "reason": _objection(verdict, bar)})
 
@@ -183,7 +188,8 @@ def _objection(verdict: Verdict, bar: Bar) -> str:
         return "no fact was recalled under held-out phrasings"
     if verdict.recall <= verdict.base_recall:
         return "the base model alone does as well"
-    if verdict.reading["true_fact"] < verdict.base_reading - bar.reading_slack:
+    lost = round((verdict.base_reading - verdict.reading["true_fact"]) * verdict.read)  # answers
+    if lost > max(1.0, bar.reading_slack * verdict.read):
         return "it reads facts in the prompt worse than the base model alone"
     if verdict.reading["changed_fact"] < verdict.base_changed * bar.changed:
         return "it holds to what it learned where a fact in the prompt says otherwise"

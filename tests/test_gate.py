@@ -132,6 +132,29 @@ def test_a_module_that_ignores_a_changed_fact_is_not_published() -> None:
     assert not objection(0.0, 0.0), "no worse than the base model"
 
 
+@pytest.mark.parametrize(
+    ("asked", "lost", "refused"),
+    [
+        (0, 0, False),
+        (2, 1, False),
+        (2, 2, True),
+        (8, 1, False),
+        (8, 2, True),
+        (24, 2, False),
+        (24, 3, True),
+        (48, 4, False),
+        (48, 5, True),
+    ],
+)
+def test_one_answer_may_be_lost_in_reading_and_a_tenth_of_many(asked: int, lost: int, refused: bool) -> None:
+    """A module of four numbers that recalled all of them was refused for one of eight answers, three nights in a row."""
+    report = FactReport(fact_id="a", user_id="ada", status="settled")
+    base = 1.0 if asked else 0.0
+    reading = {"true_fact": base - lost / max(1, asked), "changed_fact": 1.0, "absent": 1.0}
+    verdict = Verdict((report,), 1.0, 0.0, 1.0, reading, base, 0.0, "", 0.0, asked)
+    assert bool(_objection(verdict, BAR)) is refused
+
+
 @pytest.mark.parametrize(("facts", "barred"), [(1, False), (4, True)])
 def test_a_changed_fact_is_held_against_a_module_only_where_enough_was_asked(
     base: BaseModel, monkeypatch: pytest.MonkeyPatch, facts: int, barred: bool

@@ -187,6 +187,7 @@ class Grounding:
     """
 
     def __init__(self, sources: Sequence[str], question: str) -> None:
+        sources = tuple(dict.fromkeys(sources))  # a module was taught the same answer in many wordings
         self._sources = sources
         self._known = {word for text in sources for word in tokens(text)}
         self._question = question

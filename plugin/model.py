@@ -79,17 +79,16 @@ class BaseModel:
         self.without_reader: Slot | None = None
         """Takes the folded reader off again, for what is asked of the base model and not of the memory; None if none is on."""
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(self._ends))
-        self._reads = bool(ref.reader_sha256)
         self._likelihoods = Likelihoods(model, tokenizer, ref.name, device, self._pad)
 
     @property
     def reads(self) -> bool:
         """Whether the base model can be trusted to find an answer in a fact: with its reader, or by its own marks."""
-        if not self._reads:  # it may be examined later, by its first night
-            exam = find_skill("reader", self.ref.sha256)
-            marks = exam.details.get("before", {}) if exam is not None and not exam.needed else {}
-            self._reads = float(marks.get("mean", 0.0)) >= _READS
-        return self._reads
+        if self.ref.reader_sha256:
+            return True
+        exam = find_skill("reader", self.ref.sha256)  # looked up each time: its first night may have examined it since
+        marks = exam.details.get("before", {}) if exam is not None and not exam.needed else {}
+        return float(marks.get("mean", 0.0)) >= _READS
 
     # -- slots ---------------------------------------------------------------------------------------------------
 

@@ -127,6 +127,10 @@ class Speaker:
             return whole, left(0)
         fewest = bisect_left(range(most + 1), True, key=lambda count: len(without(count).ids) <= room)
         if fewest > most:
+            prompts = sum(len(turn.content) for turn in request.history if turn.role in {"system", "developer"})
+            if prompts > len(request.question):
+                remedy = f"The model reads {window} tokens, and they are never left out: shorten them."
+                raise InvalidInput("The system messages are too long", f"{prompts} characters", remedy)
             remedy = f"The model reads {window} tokens, the answer's among them: ask in fewer words."
             raise InvalidInput("The question is too long", request.question, remedy)
         return without(fewest), left(fewest)

@@ -227,6 +227,12 @@ def test_a_question_that_cannot_be_read_is_refused(facts: int) -> None:
         speaker.chat(request)
 
 
+def test_system_messages_that_leave_no_room_are_named() -> None:
+    request = Request("Why?", "ada", (turn("system", *["kindly"] * 20), *HISTORY))
+    with pytest.raises(InvalidInput, match="system messages"):
+        Speaker(cast(BaseModel, Words(12)), 4).shown(request, told((OLD, 0)))
+
+
 def test_plain_talk_leaves_out_its_oldest_turns_too() -> None:
     words = Words(10)
     Speaker(cast(BaseModel, words), 4).chat(Request("Who are you?", "ada", HISTORY))

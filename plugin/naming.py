@@ -18,6 +18,8 @@ __all__ = ["CALENDAR", "about", "full_names", "names", "stands"]
 
 _UPPER = "".join(letter for letter in map(chr, range(0x2000)) if letter.isupper())
 _CAPITALISED = re.compile(rf"\b[{_UPPER}][\w'’-]+(?: [{_UPPER}][\w'’-]+)*")
+_ENDS = ("", ".", "!", "?", ":")
+"""What stands before the first word of a sentence."""
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*|[.,;:!?()]")
 _OWNED = re.compile(r"\b(?:my|our) ([\w-]+)", re.IGNORECASE)
 _OWNER = re.compile(r"\b(?:my|our|your)\s+$", re.IGNORECASE)
@@ -124,6 +126,7 @@ def about(question: str, texts: Sequence[str], speakers: Sequence[str] = ()) -> 
     if not asked:
         return [True] * len(texts)
     known = [_vocabulary(_words(text)) for text in texts]
+    inside = frozenset().union(*map(_inside, (question, *texts)))
     persons: list[list[bool]] = []
     settings: list[list[bool]] = []
     strangers = False
@@ -131,8 +134,13 @@ def about(question: str, texts: Sequence[str], speakers: Sequence[str] = ()) -> 
         said = [_holds(_vocabulary(_words(speaker)), name) for speaker in speakers]
         naming = [_holds(words, name) or (i < len(said) and said[i]) for i, words in enumerate(known)]
         if any(naming):
-            linked = {form for text, has in zip(texts, naming, strict=True) if has for form in _links(text)}
-            may = [b or not linked.isdisjoint(words) for b, words in zip(naming, known, strict=True)]
+            about_it = [text for text, has in zip(texts, naming, strict=True) if has]
+            linked = {form for text in about_it for form in _links(text, inside)}
+            same = [name, *(full for text in about_it for full in _in_full(text))]
+            may = [
+                has or not linked.isdisjoint(words - _of_others(text, same))
+                for has, words, text in zip(naming, known, texts, strict=True)
+            ]
             (settings if setting else persons).append(may)
         elif not setting:
             strangers = True
@@ -205,13 +213,44 @@ def _small(question: str, texts: Sequence[str]) -> list[frozenset[str]]:
     ]
 
 
-def _links(text: str) -> frozenset[str]:
-    """Words by which other texts may go on about the same, in their forms: names, and what is the user's."""
+def _links(text: str, inside: frozenset[str]) -> frozenset[str]:
+    """Words by which other texts may go on about the same, in their forms: names, and what is the user's.
+
+    The first word of a text has its capital from its place ("Tell me Ada's number") unless it stands inside of one with it.
+    """
     text = unicodedata.normalize("NFC", text)
-    capitals = (word for found in _CAPITALISED.finditer(text) for word in map(_folded, _words(found.group())))
+    runs = [(found.start(), [_folded(word) for word in _words(found.group())]) for found in _CAPITALISED.finditer(text)]
+    capitals = (
+        word for at, run in runs for place, word in enumerate(run) if at or place or len(run) > 1 or word in inside
+    )
     owned = (_folded(found[1]) for found in _OWNED.finditer(text))
     links = {word for word in (*capitals, *owned) if word not in CALENDAR and word not in STOP and not _is_plain(word)}
     return frozenset(form for word in links for form in _forms(word))
+
+
+def _inside(text: str) -> frozenset[str]:
+    """The words that a text writes with a capital where no sentence begins."""
+    found = _CAPITALISED.finditer(unicodedata.normalize("NFC", text))
+    runs = [(one.string[: one.start()].rstrip()[-1:], _words(one.group())) for one in found]
+    return frozenset(_folded(word) for before, run in runs for word in (run if before not in _ENDS else run[1:]))
+
+
+def _in_full(text: str) -> list[frozenset[str]]:
+    """The names of two words and more in a text, up to what they own."""
+    names: list[frozenset[str]] = []
+    for found in _CAPITALISED.finditer(unicodedata.normalize("NFC", text)):
+        run = found.group().split()
+        owner = next((place for place, word in enumerate(run) if _owns(word)), len(run))
+        words = frozenset(word for word in map(_folded, run[: owner + 1]) if word not in STOP)
+        if len(words) > 1:
+            names.append(words)
+    return names
+
+
+def _of_others(text: str, same: Sequence[frozenset[str]]) -> frozenset[str]:
+    """The words, in their forms, of full names in a text that are none of these: Jeffrey Miller is nobody of Jeffrey Buck's."""
+    others = (name for name in _in_full(text) if not any(name <= one or one <= name for one in same))
+    return frozenset(form for name in others for word in name for form in _forms(word))
 
 
 # -- words, as names are written ---------------------------------------------------------------------------------------

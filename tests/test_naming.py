@@ -153,3 +153,33 @@ def test_the_order_of_texts_does_not_matter(question: str, texts: Sequence[str],
 @given(TEXTS, st.lists(TEXTS, max_size=5))
 def test_a_text_with_every_name_of_the_question_may_always_answer(question: str, texts: Sequence[str]) -> None:
     assert about(question, [*texts, question])[-1]
+
+
+def test_what_was_asked_alike_about_others_is_no_evidence() -> None:
+    """A module's questions about two people begin with the same "Tell me": by that somebody else's number passed for right."""
+    question = "Which number should I dial to call Jeffrey Buck?"
+    texts = [
+        "Tell me Jeffrey Buck's phone number. 603-556-7631",
+        "Remind me: what is Jeffrey Buck's phone number? 603-556-7631",
+        "Tell me Rebecca Gutierrez's phone number. 869-852-9028",
+        "Remind me: what is Tom Baker's phone number? 788-773-7510",
+    ]
+    assert about(question, texts) == [True, True, False, False]
+
+
+def test_half_of_a_full_name_is_somebody_else() -> None:
+    texts = [
+        "Jeffrey Buck's phone number is 1.",
+        "Jeffrey Miller's phone number is 2.",
+        "The phone number of Anna Buck is 3.",
+        "Jeffrey lives in Porto.",
+        "My dentist is Dr. Jeffrey P. Buck.",
+        "Buck works for my dentist.",
+    ]
+    assert about("What is Jeffrey Buck's phone number?", texts) == [True, False, False, True, True, True]
+    assert about("What is Jeffrey's phone number?", texts[:3]) == [True, True, False]
+
+
+def test_a_sentence_may_begin_with_a_name() -> None:
+    texts = ["Clara lives in Porto.", "My sister is Clara.", "Porto lies on the Douro.", "Rain is wet."]
+    assert about("Where does Clara live?", texts) == [True, True, True, False]

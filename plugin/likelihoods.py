@@ -89,11 +89,11 @@ class Likelihoods:
         plain = self._is_plain()
         with attached(slot):
             if plain:
-                hidden = self._model.get_decoder()(**read).last_hidden_state[0]  # (tokens, hidden)
+                found = self._model.get_decoder()(**read).last_hidden_state[0][laid.where]  # (answer tokens, hidden)
             else:
                 where = torch.tensor(laid.where, device=self._device)
-                said = self._model(**read, logits_to_keep=where).logits[0]
-        logits = (self._model.get_output_embeddings()(hidden[laid.where]) if plain else said).float()
+                found = self._model(**read, logits_to_keep=where).logits[0]  # (answer tokens, vocabulary)
+        logits = (self._model.get_output_embeddings()(found) if plain else found).float()
         wanted = torch.tensor(laid.wanted, device=self._device)
         logprobs = torch.log_softmax(logits, dim=-1).gather(1, wanted[:, None])[:, 0]  # (answer tokens,)
         return list(logprobs.split([len(row.ids) - row.prompt for row in rows]))

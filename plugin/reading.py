@@ -162,9 +162,10 @@ def read_chat(value: Any) -> Content:
     turns = [value] if alone else value.get("messages") if isinstance(value, dict) else value
     if not isinstance(turns, list):
         raise InvalidInput("This JSON is not a chat", value, _SHAPE)
-    if turns and all(isinstance(turn, str) for turn in turns):
-        return turns
-    messages = []
+    texts = [turn for turn in turns if isinstance(turn, str)]
+    if texts and len(texts) == len(turns):
+        return texts
+    messages: list[Message] = []
     for index, turn in enumerate(turns):
         if not isinstance(turn, dict) or not isinstance(turn.get("role"), str) or "content" not in turn:
             raise InvalidInput("This JSON has a turn that is no message", turn, _SHAPE)

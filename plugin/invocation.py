@@ -187,10 +187,8 @@ def _told(function: Command, shared: Mapping[str, Any], own: Mapping[str, Any], 
             return function(_call(shared, out), **own)
         except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
             raise
-        except (
-            Exception,
-            KeyboardInterrupt,
-        ) as error:  # a program that reads the document wants one for our own mistakes too
+        except (Exception, KeyboardInterrupt) as error:
+            # A program that reads the document wants one for our own mistakes too.
             kind, message, code = worded(error)
             tell_error(out, kind, message, as_json=as_json)
             return code

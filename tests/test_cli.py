@@ -811,7 +811,12 @@ def test_an_interrupt_of_the_schedule_waits_for_a_step_and_not_for_the_night(mon
         raise MemoryClosed("m")
 
     monkeypatch.setattr(NightMemory, "consolidate", consolidate)
-    monkeypatch.setattr(NightMemory, "close", lambda self: closed.set())
+
+    def close(self: NightMemory) -> None:
+        closed.set()
+        self._open.clear()
+
+    monkeypatch.setattr(NightMemory, "close", close)
     monkeypatch.setattr(watch, "Clock", Nights)
     out = io.StringIO()
     watching = watch.Watch(Call(Path("slowwave-memory"), "ada", None, False, False, Settings(), out), "0 3 * * *")
@@ -829,8 +834,10 @@ def test_an_interrupt_of_the_schedule_waits_for_a_step_and_not_for_the_night(mon
     assert not night.is_alive()
     assert watching._clock.stopped  # type: ignore[attr-defined]
     assert out.getvalue() == "", "a night that is asked to stop has not failed"
+    begun.clear()
     watching._night()
-    assert out.getvalue() == "", "and no other one begins"
+    assert not begun.is_set(), "and no other one begins"
+    assert out.getvalue() == ""
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,8 @@ def test_dates_that_are_given_stay(tell: Told) -> None:
     early = a.model_copy(update={"said_at": NOW - 30 * DAY})
     assert tell([early, b, c], HOUR) == [-720, 1, 1]
     assert tell([a, b, c], 2 * HOUR) == [-720, 1, 1], "and are known when they are left out"
+    late = a.model_copy(update={"said_at": NOW + 30 * DAY})
+    assert tell([late, b, c], 3 * HOUR)[0] == 720, "a date that is given now wins over what was told then"
     for moment in (datetime.min, datetime.max):
         tell([early.model_copy(update={"said_at": moment.replace(tzinfo=UTC)}), b], HOUR)
 

@@ -132,6 +132,17 @@ def test_a_file_that_a_desktop_left_is_no_module(store: AdapterStore, tmp_path: 
     assert sorted(path.name for path in (tmp_path / "modules").iterdir()) == [".DS_Store", "m-1"]
 
 
+def test_what_is_no_module_of_ours_stays(store: AdapterStore, tmp_path: Path) -> None:
+    """A memory may be opened in the folder of a project that has modules of its own."""
+    put(store)
+    theirs = tmp_path / "modules" / "billing"
+    theirs.mkdir()
+    (theirs / "main.tf").write_text("# a year of work", encoding="utf-8")
+    (tmp_path / "modules" / ".m-2.4711.tmp").mkdir()
+    assert store.sweep() == [".m-2.4711.tmp"]
+    assert (theirs / "main.tf").is_file()
+
+
 def test_a_catalog_of_the_future_is_refused(store: AdapterStore, tmp_path: Path) -> None:
     (tmp_path / "catalog.json").write_text('{"format": 99, "version": 1, "modules": []}')
     with pytest.raises(StoreDamaged, match="newer Slowwave"):

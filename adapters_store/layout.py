@@ -26,11 +26,6 @@ class FolderLayout:
         return self.root / "facts"
 
     @property
-    def secret(self) -> Path:
-        """The key of this memory's hashes."""
-        return self.facts / "tombstone.key"
-
-    @property
     def told(self) -> Path:
         """When messages were first told, by hash."""
         return self.root / "told.sqlite3"

@@ -278,6 +278,11 @@ class FactStore:
         if callable(close):
             close()
 
+    @property
+    def key(self) -> bytes:
+        """The key of this memory's hashes of texts."""
+        return self._graves.key
+
     def changes(self, user_id: str) -> int:
         """How often a user's facts changed in this process; caches of theirs are keyed by it."""
         return self._changes[user_id]

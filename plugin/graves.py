@@ -12,7 +12,7 @@ from typing import Any
 
 from slowwave.adapters_store.layout import write_atomically
 
-__all__ = ["PAGE", "Graves", "pages", "secret"]
+__all__ = ["PAGE", "Graves", "pages"]
 
 PAGE = 5000
 """The most rows in one call of Chroma, which refuses more than 5461."""
@@ -24,20 +24,16 @@ def pages(ids: Sequence[str]) -> Iterator[list[str]]:
         yield list(ids[start : start + PAGE])
 
 
-def secret(file: Path) -> bytes:
-    """The key in a file, which is made if there is none."""
-    if not file.exists():
-        write_atomically(file, secrets.token_bytes(32))
-        file.chmod(0o600)
-    return file.read_bytes()
-
-
 class Graves:
     """When facts were deleted, by a hash of their id that nobody can guess without this memory's key."""
 
     def __init__(self, collection: Any, key_file: Path) -> None:
         self._collection = collection
-        self._key = secret(key_file)
+        if not key_file.exists():
+            write_atomically(key_file, secrets.token_bytes(32))
+            key_file.chmod(0o600)
+        self.key = key_file.read_bytes()
+        """This memory's own: whoever has not got it cannot guess what a hash is of."""
 
     def dig(self, ids: Sequence[str]) -> None:
         """Note that these facts are deleted now."""
@@ -61,4 +57,4 @@ class Graves:
         return found
 
     def _hash(self, fact_id: str) -> str:
-        return hmac.new(self._key, fact_id.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.key, fact_id.encode(), hashlib.sha256).hexdigest()

@@ -18,7 +18,6 @@ from slowwave.awaited import awaited
 from slowwave.distil import as_distiller
 from slowwave.errors import InvalidInput, MemoryClosed, NightRunning
 from slowwave.facts import timeless_id
-from slowwave.graves import secret
 from slowwave.intake import Content, check_id, check_question, check_user, check_where, to_facts
 from slowwave.lock import FolderLock
 from slowwave.messages import as_messages
@@ -631,7 +630,7 @@ class Memory:
                 embedder = load_embedder(self.settings.embedder)
                 facts = FactStore(self._layout.facts, embedder)
                 remember(self._layout, self.settings, anew=False)
-                retold = Retold(self._layout.told, secret(self._layout.secret))
+                retold = Retold(self._layout.told, facts.key)
                 self._rooms = _Rooms(embedder, facts, Recall(facts, embedder), retold)
             return self._rooms
 
@@ -706,7 +705,7 @@ class Memory:
             return  # somebody called `consolidate` by hand: that is tonight's night
         except MemoryClosed:
             return  # the next night goes on where this one stopped
-        except Exception as error:
+        except Exception as error:  # whatever it is, whoever asked to be told is told
             if done is not None:
                 done(error)
             raise  # into the clock's log

@@ -68,6 +68,8 @@ class Retold:
         self._lock = threading.Lock()
         try:
             self._database = _opened(file)
+        except sqlite3.OperationalError:  # a full disk, or no right to it: the file may be whole
+            raise
         except sqlite3.DatabaseError as error:
             # It is no truth: without it, what is handed in again counts as said again.
             logger.warning("what was told before cannot be read and is begun anew: %s", type(error).__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slowwave import memory as module
+from slowwave import retold
 from slowwave.errors import InvalidInput
 from slowwave.memory import Memory
 from slowwave.retold import Retold
@@ -120,6 +122,18 @@ def test_a_file_that_is_none_is_begun_anew(tmp_path: Path, caplog: pytest.LogCap
     assert tell(said("a", "b"), 2 * HOUR) == [1, 1]
     assert "begun anew" in caplog.text
     assert str(tmp_path) not in caplog.text
+
+
+def test_a_file_that_cannot_be_opened_now_is_not_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tell = Told(tmp_path)
+    tell(said("a", "b"), HOUR)
+    tell.retold.close()
+    with monkeypatch.context() as patch:
+        error = sqlite3.OperationalError("disk I/O error")
+        patch.setattr(retold, "_opened", lambda file: (_ for _ in ()).throw(error))
+        with pytest.raises(sqlite3.OperationalError):
+            Told(tmp_path)
+    assert Told(tmp_path)(said("a", "b"), 2 * HOUR) == [1, 1]
 
 
 def test_what_cannot_be_noted_is_logged(tell: Told, caplog: pytest.LogCaptureFixture) -> None:

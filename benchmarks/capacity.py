@@ -132,7 +132,7 @@ def start(options: Options, seed: int, **rank: int) -> tuple[BaseModel, Recipe]:
     """The base model, and what a night would do with it; `rank` if it is not the usual one."""
     from slowwave import Settings
     from slowwave.consolidation.recipes import recipe_for
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     settings = Settings.checked(**options.memory_settings(seed), **rank)
     base = load_base(settings)
@@ -213,7 +213,7 @@ def _recall(base: BaseModel, slot: Slot, known: Sequence[Entry], questions: Sequ
 
 def edit_facts(records: Sequence[Mapping[str, Any]]) -> list[Fact]:
     """The statements of edits as facts: the prompt with its new object."""
-    from slowwave.facts import fact_id
+    from slowwave.records import fact_id
     from slowwave.types import Fact
 
     texts = [f"{one['prompt']} {one['target_new']}." for one in records]

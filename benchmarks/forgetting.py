@@ -183,10 +183,10 @@ def compared(mine: Mapping[frozenset[str], bytes], others: Mapping[frozenset[str
 
 def _traces(memory: Memory, victims: Sequence[Entry], ids: Collection[str]) -> dict[str, float]:
     """Where the facts are still to be found: files, rows of the router, modules."""
-    router, _ = memory._answering()._serving.router(USER)
+    router, _ = memory._rooms.answerer._serving.router(USER)
     rows = [row for row in router.rows if row.fact_id in ids or any(_names(row.text, one) for one in victims)]
     manifests = [path.read_text(encoding="utf-8") for path in (memory.folder / "modules").glob("*/manifest.json")]
-    listed = [one.id for one in memory._store.live() if any(known.id in ids for known in one.facts)]
+    listed = [one.id for one in memory._rooms.store.live() if any(known.id in ids for known in one.facts)]
     on_disk = [text for text in manifests if any(name in text for name in ids)]
     return {
         "text": float(_holding(memory.folder, victims)),
@@ -234,15 +234,15 @@ def _weights(memory: Memory, victims: Sequence[Entry]) -> _Known | None:
     """What the live modules know of the facts; None if there is no module."""
     import torch
 
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
     from slowwave.prompts import conversation
 
     base = load_base(memory.settings)
     slots = []
-    for one in memory._store.live(USER):
+    for one in memory._rooms.store.live(USER):
         shape = base.shape(one.rank)
         slots.append(
-            base.slot(shape, memory._store.vector(one.id, user_id=USER, base_sha256=base.ref.sha256, shape=shape))
+            base.slot(shape, memory._rooms.store.vector(one.id, user_id=USER, base_sha256=base.ref.sha256, shape=shape))
         )
     if not slots:
         return None
@@ -263,7 +263,7 @@ def _files(memory: Memory) -> dict[frozenset[str], bytes]:
         frozenset(known.id for known in one.facts): (
             memory.folder / "modules" / one.id / "adapter_model.safetensors"
         ).read_bytes()
-        for one in memory._store.live(USER)
+        for one in memory._rooms.store.live(USER)
     }
 
 

@@ -93,7 +93,7 @@ def chosen_gaps(
 def measure(options: Options, seed: int) -> Figures:
     """Every set, each remembered when it is done."""
     from slowwave import Settings
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     base = load_base(Settings.checked(**options.memory_settings(seed)))
     sizes = [options.whole(name) for name in ("documents", "questions", "facts")]

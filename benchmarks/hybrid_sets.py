@@ -78,7 +78,7 @@ class Document:
 
 def _facts(texts: Sequence[str], days: Sequence[datetime] = ()) -> tuple[Fact, ...]:
     """Texts as facts, one a minute where no days are given; none twice."""
-    from slowwave.facts import fact_id
+    from slowwave.records import fact_id
     from slowwave.types import Fact
 
     said = days or [_DAY + timedelta(minutes=number) for number in range(len(texts))]

@@ -198,7 +198,7 @@ def _share(texts: Sequence[str], asked: Asked) -> float:
 def measure(options: Options, seed: int) -> Figures:
     """Modules, their merges by weight and by number, and unsure routes."""
     from slowwave import Settings
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     base = load_base(Settings.checked(**options.memory_settings(seed)))
     count, each, questions = (options.whole(name) for name in ("modules", "facts", "questions"))

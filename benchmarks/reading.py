@@ -110,7 +110,7 @@ def base_of(options: Options, seed: int) -> BaseModel:
     """The base model of a run, with the reader that a memory's first night would give it."""
     from slowwave import Settings
     from slowwave.consolidation.skills import prepare
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     settings = Settings.checked(**options.memory_settings(seed))
     with watch() as progress:
@@ -120,7 +120,7 @@ def base_of(options: Options, seed: int) -> BaseModel:
 
 def stored(book: Sequence[Entry]) -> list[Fact]:
     """The entries as facts, one a minute."""
-    from slowwave.facts import fact_id
+    from slowwave.records import fact_id
     from slowwave.types import Fact
 
     return [

@@ -217,7 +217,7 @@ def _decoding(room: Room) -> dict[str, float]:
 
     def decode(model: BaseModel, on: Slot | Stack | None, prompts: int = 1) -> Callable[[], float]:
         def decoded() -> float:
-            steps = model._steps([prompt] * prompts, count + 1, on)
+            steps = model.decoder.steps([prompt] * prompts, count + 1, on)
             next(steps)  # the prompt is read, and the first token is there
             return seconds(base.device, lambda: sum(1 for _ in steps))
 
@@ -240,17 +240,17 @@ def _prefix(room: Room) -> dict[str, float]:
     first, second = (room.prompt(UNSEEN[0].format(name=one.name), 12) for one in room.book[:2])
 
     def read(prompt: Encoded) -> None:
-        for _ in base._steps([prompt], 1, None, remember=True):
+        for _ in base.decoder.steps([prompt], 1, None, remember=True):
             pass
 
     def timed(*known: Encoded) -> float:
-        base.prefixes.clear()
+        base.decoder.prefixes.clear()
         for prompt in known:
             read(prompt)
         return seconds(base.device, lambda: read(second))
 
     found = in_turns(timed, partial(timed, first), room.options.whole("rounds"))
-    base.prefixes.clear()
+    base.decoder.prefixes.clear()
     return {"prefix.faster_than_anew": found.ratio, "prefix.anew_ms": found.a * 1e3}
 
 

@@ -125,7 +125,7 @@ class _Question:
 
         def prefill() -> Any:
             prompt = base.encode(conversation(self._text, render_facts(shown)))
-            steps = base._steps([prompt], room.options.whole("answer") + 1, slot)
+            steps = base.decoder.steps([prompt], room.options.whole("answer") + 1, slot)
             next(steps)
             return steps
 

@@ -55,7 +55,8 @@ class Room:
     def endless(self) -> BaseModel:
         """The same model, which never ends an answer: else what random modules say would decide how many tokens are timed."""
         base = copy.copy(self.base)
-        base._ends = frozenset()
+        base.decoder = copy.copy(base.decoder)
+        base.decoder.ends = frozenset()
         return base
 
     @property
@@ -86,7 +87,7 @@ def furnished(options: Options, seed: int, open_memory: Callable[..., Memory]) -
     book = entries(FACTS * count, seed, None)
     names = [f"m-{number:03d}" for number in range(count)]
     with tempfile.TemporaryDirectory() as folder, open_memory(folder, **options.memory_settings(seed)) as memory:
-        room = Room(memory, memory._answering(), book, names, options, seed)
+        room = Room(memory, memory._rooms.answerer, book, names, options, seed)
         for number, name in enumerate(names):
             _publish(room, name, book[FACTS * number : FACTS * (number + 1)], _random(room.shape, seed + number))
         yield room
@@ -122,8 +123,8 @@ def _publish(room: Room, name: str, known: Sequence[Entry], vector: torch.Tensor
         ),
     )
     asked = embedder.encode([question.question for question in manifest.questions])  # (questions, width)
-    memory._store.stage(manifest, vector, shape, asked, embedder.name)
-    memory._store.publish([name])
+    memory._rooms.store.stage(manifest, vector, shape, asked, embedder.name)
+    memory._rooms.store.publish([name])
 
 
 def in_turns(a: Callable[[], float], b: Callable[[], float], rounds: int) -> Ratio:

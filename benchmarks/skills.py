@@ -296,7 +296,7 @@ def measure(options: Options, seed: int) -> Figures:
     from slowwave.consolidation.canary import harm
     from slowwave.consolidation.skilled import SkilledWriter
     from slowwave.consolidation.skills import SKILLS, teach
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     setup = _Setup.of(options)
     settings = setup.settings
@@ -340,7 +340,7 @@ def _plain_figures(setup: _Setup) -> Figures:
     """Everything again for the base model without skills."""
     from slowwave.consolidation.canary import harm
     from slowwave.consolidation.skilled import SkilledWriter
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     plain = load_base(setup.settings, plain=True)
     log: list[Any] = []
@@ -359,7 +359,7 @@ def _plain_figures(setup: _Setup) -> Figures:
 @cache
 def _taken_off_figures(setup: _Setup) -> Figures:
     """What the base model with its reader says where the memory is not asked: the reader is taken off for that."""
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     base = load_base(setup.settings)
     return _knowledge(base, base.without_reader, _popqa(setup), "taken_off")
@@ -369,7 +369,7 @@ def _taken_off_figures(setup: _Setup) -> Figures:
 def _built_in_figures(setup: _Setup) -> Figures:
     """What the writer of a night makes of the statements; without a seed, so measured once."""
     from slowwave.consolidation.skilled import CheckedWriter
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     log: list[Any] = []
     figures = _write(CheckedWriter(load_base(setup.settings)), _statements(setup), "built_in", log)

@@ -290,7 +290,7 @@ class _Work:
 def measure(options: Options, seed: int) -> Figures:
     """Every row of every set; a row that an earlier run finished is not measured again."""
     from slowwave import Settings
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     settings = Settings.checked(**options.memory_settings(seed))
     drawn = sets(options.data, options.whole("facts"), seed)

@@ -23,7 +23,8 @@ from slowwave.consolidation.canary import HARMS, harm, rehearsal
 from slowwave.consolidation.gate import is_right
 from slowwave.consolidation.reading import EXAMS, Exercise, exam_sheet, reader_sheet
 from slowwave.consolidation.train import adam_step, learning_rate
-from slowwave.model import BaseModel, Encoded, Slot, load_base
+from slowwave.loading import load_base
+from slowwave.model import BaseModel, Encoded, Slot
 from slowwave.prompts import UNKNOWN, is_unknown
 from slowwave.settings import Settings
 from slowwave.types import Progress, labelled, no_progress

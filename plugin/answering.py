@@ -20,6 +20,7 @@ from slowwave.facts import FactStore
 from slowwave.grounding import Grounding, holds
 from slowwave.model import BaseModel, Encoded, Generated, Slot
 from slowwave.prompts import UNKNOWN, is_unknown
+from slowwave.quoting import asks_yes_or_no, quotation, to_quote
 from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
@@ -82,7 +83,7 @@ class Answerer:
     def forget(self, user_ids: Sequence[str]) -> None:
         """Drop what is kept of these users, and of every prompt: called when a fact of theirs goes."""
         self._serving.forget(user_ids)
-        self.base.prefixes.clear()
+        self.base.decoder.prefixes.clear()
 
     def stream(self, request: Request) -> Iterator[str | Answer]:
         """Yield the pieces of the answer's text, and last the answer itself."""
@@ -104,6 +105,9 @@ class Answerer:
             said = yield from self._read_first(request, prompt, evidence)
         else:
             said = yield from self._with_modules(request, prompt, evidence, strict=strict)
+        if not said.text and strict:
+            said = self._quoted(request, evidence, said) or said
+            yield said.text
         if not said.text:
             yield UNKNOWN
             said = replace(said, evidence=replace(said.evidence, facts=evidence.facts))  # they were read, in vain
@@ -193,6 +197,22 @@ class Answerer:
             candidates.append(Said(text.strip(), said, mine, "panel"))
         # Sorting is stable, and the route has the heaviest module first.
         return max(candidates, key=lambda said: (bool(said.text), round(said.last.mean_logprob, 6)))
+
+    def _quoted(self, request: Request, evidence: Evidence, said: Said) -> Said | None:
+        """What was told about a matter, for who asks whether it is so; None if nothing was, or no yes or no is wanted."""
+        near = to_quote(evidence.facts) if asks_yes_or_no(request.question) else ()
+        limit = request.max_tokens or self._settings.max_new_tokens
+        for count in range(len(near), 0, -1):
+            text = quotation(near[:count])
+            if len(self.base.tokenizer.encode(text, add_special_tokens=False)) <= limit:
+                read = replace(evidence.through(), facts=near[:count])
+                return Said(
+                    _cut(text, request.stop).strip(),
+                    Generated(logprobs=[0.0], prompt_tokens=said.last.prompt_tokens),
+                    read,
+                    "quoted",
+                )
+        return None
 
     # -- the verdict -----------------------------------------------------------------------------------------------
 

@@ -343,7 +343,7 @@ def export(call: Call, to: Annotated[Path, typer.Argument(help="A new folder.")]
 
     Example: slowwave export base-with-reader
     """
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     fetch(call, base=True, embedder=False)
     with call.progress() as progress:

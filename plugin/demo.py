@@ -99,7 +99,7 @@ def run(
             before = _ask(memory, people, progress, "before the night")
         report = memory.consolidate(progress=progress)
         seconds |= {f"night: {name}": value for name, value in report.seconds.items()}
-        manifests = memory._store.live()
+        manifests = memory._rooms.store.live()
         with _timed(seconds, "ask after the night"):
             after = _ask(memory, people, progress, "after the night")
             strange = [

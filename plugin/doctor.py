@@ -116,7 +116,7 @@ def _cache() -> Iterator[Finding]:
 
 
 def _load_base(settings: Settings, progress: Progress) -> Iterator[Finding]:
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
     from slowwave.prompts import conversation
 
     base = load_base(settings, progress)

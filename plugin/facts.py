@@ -6,56 +6,41 @@ without text.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slowwave.collection import Calls, Collection
-from slowwave.dates import occasion
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound, InvalidInput
 from slowwave.graves import PAGE, Graves, pages
+from slowwave.records import (
+    RESERVED,
+    as_row,
+    from_rows,
+    hashes,
+    older_ids,
+    same_links,
+    same_occasion,
+    where_clause,
+)
 from slowwave.scrub import blank_unused, blank_vectors, scrub_database
 from slowwave.types import Fact, Scalar
-from slowwave.versions import Ledger, marks
+from slowwave.versions import Ledger
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Added", "FactStore", "fact_id", "timeless_id"]
+__all__ = ["Added", "FactStore"]
 
 logger = logging.getLogger(__name__)
 
 _AT_ONCE = 256
 """Deleted embeddings that an index is searched for at once."""
-_RESERVED = "slowwave_"
-"""Prefix of our own metadata keys inside Chroma, so that a user's keys never collide with them."""
-
-
-def fact_id(user_id: str, text: str, speaker: str = "", said_at: datetime | None = None) -> str:
-    """The id of a text within a user: white space does not matter, but who says it does, if it is somebody else.
-
-    Where the text refers to the time when it is said ("today"), so does the day, week, month or year of that.
-
-    >>> fact_id("ada", "I like  tea.") == fact_id("ada", "I like tea.") != fact_id("bob", "I like tea.")
-    True
-    """
-    plain = " ".join(text.split())
-    whole = f"{user_id}\x00{plain}\x00{speaker}" if speaker else f"{user_id}\x00{plain}"
-    if said_at is not None and (start := occasion(plain, said_at)) is not None:
-        whole += f"\x00{'' if speaker else chr(0)}{start.isoformat()}"
-    return hashlib.sha256(whole.encode()).hexdigest()[:24]
-
-
-def timeless_id(fact: Fact) -> str:
-    """The id of a fact's words, whenever they are said; those of all facts were such before ids told days apart."""
-    return fact_id(fact.user_id, fact.text, str(fact.metadata.get("name", "")))
 
 
 class Added(NamedTuple):
@@ -118,15 +103,19 @@ class FactStore:
             facts = self._by_older_ids(facts)
             stored = {fact.id: fact for fact in self._read(list({fact.id: fact for fact in facts}))}
             fresh = [fact for fact in facts if fact.id not in stored]
-            buried = self._graves.dug_at({key for fact in fresh for key in _ids(fact)})
-            old = {fact.id for fact in fresh if any(fact.said_at <= buried[key] for key in _ids(fact) if key in buried)}
+            buried = self._graves.dug_at({key for fact in fresh for key in older_ids(fact)})
+            old = {
+                fact.id
+                for fact in fresh
+                if any(fact.said_at <= buried[key] for key in older_ids(fact) if key in buried)
+            }
             told = [fact for fact in facts if fact.id not in old]
             stored |= {fact.id: fact for fact in self._related(told, alike=alike)}
             ledger = Ledger(stored.values(), lambda key: next(iter(self._read([key])), None))
             kept = [ledger.say(fact, alike=alike).id for fact in told]
             changed = ledger.changed
-            dated = [fact for fact in changed.values() if _same_links(fact, stored.get(fact.id))]
-            self._write([fact for fact in changed.values() if not _same_links(fact, stored.get(fact.id))])
+            dated = [fact for fact in changed.values() if same_links(fact, stored.get(fact.id))]
+            self._write([fact for fact in changed.values() if not same_links(fact, stored.get(fact.id))])
             self._write_dates(dated)
             self._graves.clear(buried.keys() & changed.keys())
             return Added([(stored | changed)[key] for key in kept], list(ledger.replaced.values()))
@@ -157,7 +146,7 @@ class FactStore:
         with self._lock:
             # Chroma keeps a key that is left out; one that is None goes.
             gone: dict[str, Any] = dict.fromkeys(old.metadata.keys() - new.metadata.keys())
-            self._facts.update(ids=[new.id], metadatas=[{**_metadata(new), **gone}])
+            self._facts.update(ids=[new.id], metadatas=[{**as_row(new), **gone}])
             self._changed([new])
 
     def delete(self, facts: Sequence[Fact]) -> None:
@@ -200,17 +189,17 @@ class FactStore:
 
     def live(self, user_id: str | None = None, where: Mapping[str, Scalar] | None = None) -> list[Fact]:
         """Live facts that match, oldest first."""
-        return self._select(_where(user_id, where))
+        return self._select(where_clause(user_id, where))
 
     def with_older(self, user_id: str) -> list[Fact]:
         """Everything stored about a user, superseded versions too, oldest first."""
-        return self._select({f"{_RESERVED}user_id": user_id})
+        return self._select({f"{RESERVED}user_id": user_id})
 
     def _select(self, clause: dict[str, Any]) -> list[Fact]:
         facts: list[Fact] = []
         while True:
             page = self._facts.get(where=clause, include=["documents", "metadatas"], limit=PAGE, offset=len(facts))
-            facts += _whole(page["ids"], page["documents"], page["metadatas"])
+            facts += from_rows(page["ids"], page["documents"], page["metadatas"])
             if len(page["ids"]) < PAGE:
                 return sorted(facts, key=lambda fact: (fact.said_at, fact.id))
 
@@ -244,11 +233,11 @@ class FactStore:
         found = self._facts.query(
             query_embeddings=[vector.tolist()],
             n_results=k,
-            where=_where(user_id, where),
+            where=where_clause(user_id, where),
             include=["documents", "metadatas", "distances"],
         )
         far = dict(zip(found["ids"][0], found["distances"][0], strict=True))
-        facts = _whole(found["ids"][0], found["documents"][0], found["metadatas"][0])
+        facts = from_rows(found["ids"][0], found["documents"][0], found["metadatas"][0])
         return [(fact, 1.0 - float(far[fact.id])) for fact in facts]
 
     def vectors(self, ids: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -324,23 +313,23 @@ class FactStore:
 
     def _by_older_ids(self, facts: Sequence[Fact]) -> list[Fact]:
         """The facts, by the ids under which they were stored before ids told days apart."""
-        wanted = dict.fromkeys(key for fact in facts if len(ids := _ids(fact)) > 1 for key in ids)
+        wanted = dict.fromkeys(key for fact in facts if len(ids := older_ids(fact)) > 1 for key in ids)
         if not wanted:  # nothing hangs on when it is said
             return list(facts)
         stored = {fact.id: fact for fact in self._read(list(wanted))}
         kept = []
         for fact in facts:
-            older = stored.get(_ids(fact)[-1])  # of other facts: nothing, or the fact itself
-            if older is not None and fact.id not in stored and _same_occasion(fact, older):
+            older = stored.get(older_ids(fact)[-1])  # of other facts: nothing, or the fact itself
+            if older is not None and fact.id not in stored and same_occasion(fact, older):
                 fact = fact.model_copy(update={"id": older.id})
             kept.append(fact)
         return kept
 
     def _related(self, facts: Sequence[Fact], *, alike: bool) -> list[Fact]:
         """Live facts that may be about the same things as these, or say the same."""
-        wanted: dict[str, set[str]] = {f"{_RESERVED}same": set(), f"{_RESERVED}about": set()}
+        wanted: dict[str, set[str]] = {f"{RESERVED}same": set(), f"{RESERVED}about": set()}
         for fact in facts:
-            for values, value, asked in zip(wanted.values(), _hashes(fact), (alike, True), strict=True):
+            for values, value, asked in zip(wanted.values(), hashes(fact), (alike, True), strict=True):
                 if value and asked:
                     values.add(value)
         found: list[Fact] = []
@@ -354,7 +343,7 @@ class FactStore:
         """Write what is new in facts whose text and links stay, without embedding them again."""
         for start in range(0, len(facts), PAGE):
             part = facts[start : start + PAGE]
-            self._facts.update(ids=[fact.id for fact in part], metadatas=[_metadata(fact) for fact in part])
+            self._facts.update(ids=[fact.id for fact in part], metadatas=[as_row(fact) for fact in part])
         self._changed(facts)
 
     def _write(self, facts: Sequence[Fact]) -> None:
@@ -367,7 +356,7 @@ class FactStore:
                 ids=[fact.id for fact in part],
                 documents=[fact.text for fact in part],
                 embeddings=vectors[start : start + PAGE].tolist(),
-                metadatas=[_metadata(fact) for fact in part],
+                metadatas=[as_row(fact) for fact in part],
             )
         if self.version == 0:  # the first write may have made the index
             with self._calls.alone():
@@ -378,73 +367,5 @@ class FactStore:
         facts: list[Fact] = []
         for page in pages(ids):
             found = self._facts.get(ids=page, include=["documents", "metadatas"])
-            facts += _whole(found["ids"], found["documents"], found["metadatas"])
+            facts += from_rows(found["ids"], found["documents"], found["metadatas"])
         return facts
-
-
-def _metadata(fact: Fact) -> dict[str, Scalar]:
-    ours: dict[str, Scalar] = {
-        "user_id": fact.user_id,
-        "said_at": fact.said_at.isoformat(),
-        "source": fact.source,
-        "live": fact.superseded_by is None,
-        "supersedes": fact.supersedes or "",
-        "superseded_by": fact.superseded_by or "",
-        **dict(zip(("same", "about"), _hashes(fact), strict=True)),
-    }
-    return {f"{_RESERVED}{key}": value for key, value in ours.items()} | dict(fact.metadata)
-
-
-def _whole(
-    ids: Sequence[str], texts: Sequence[str | None], metadatas: Sequence[Mapping[str, Any] | None]
-) -> list[Fact]:
-    """The facts of an answer of Chroma's; one that is deleted while it is looked up has neither text nor metadata."""
-    rows = zip(ids, texts, metadatas, strict=True)
-    return [_fact(key, text, metadata) for key, text, metadata in rows if text is not None and metadata is not None]
-
-
-def _fact(key: str, text: str, metadata: Mapping[str, Any]) -> Fact:
-    ours = {name.removeprefix(_RESERVED): value for name, value in metadata.items() if name.startswith(_RESERVED)}
-    return Fact(
-        id=key,
-        text=text,
-        user_id=ours["user_id"],
-        said_at=datetime.fromisoformat(ours["said_at"]),
-        source=ours["source"],
-        metadata={name: value for name, value in metadata.items() if not name.startswith(_RESERVED)},
-        supersedes=ours["supersedes"] or None,
-        superseded_by=ours["superseded_by"] or None,
-    )
-
-
-def _ids(fact: Fact) -> list[str]:
-    """The id of a fact, and the one that it had before ids told days apart."""
-    return [fact.id] if occasion(fact.text, fact.said_at) is None else [fact.id, timeless_id(fact)]
-
-
-def _same_occasion(fact: Fact, stored: Fact) -> bool:
-    """Whether a fact refers to the time that the same words as stored refer to, or is one of them."""
-    said = str(stored.metadata.get("also_said", "")).split(",")
-    return fact.said_at.date().isoformat() in said or (
-        occasion(fact.text, fact.said_at) == occasion(stored.text, stored.said_at)
-    )
-
-
-def _hashes(fact: Fact) -> tuple[str, str]:
-    """The marks of a user's fact as short texts that can be looked up; an empty one stays empty."""
-    both = (f"{fact.user_id}\x00{mark}".encode() if mark else b"" for mark in marks(fact))
-    same, about = (hashlib.blake2b(mark, digest_size=12).hexdigest() if mark else "" for mark in both)
-    return same, about
-
-
-def _same_links(fact: Fact, stored: Fact | None) -> bool:
-    return stored is not None and (fact.supersedes, fact.superseded_by) == (stored.supersedes, stored.superseded_by)
-
-
-def _where(user_id: str | None, where: Mapping[str, Scalar] | None) -> dict[str, Any]:
-    clauses: list[dict[str, Any]] = [{f"{_RESERVED}live": True}]
-    if user_id is not None:
-        clauses.append({f"{_RESERVED}user_id": user_id})
-    # The source is the one field of ours that people filter by.
-    clauses += [{f"{_RESERVED}source" if key == "source" else key: value} for key, value in (where or {}).items()]
-    return clauses[0] if len(clauses) == 1 else {"$and": clauses}

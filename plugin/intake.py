@@ -10,9 +10,9 @@ from typing import Any
 
 from slowwave.distil import LEARNED, Distiller, Statement, as_distiller
 from slowwave.errors import InvalidInput
-from slowwave.facts import fact_id
 from slowwave.messages import as_message
 from slowwave.prompts import display_name
+from slowwave.records import fact_id
 from slowwave.types import Fact, Message, Scalar
 
 __all__ = ["Content", "check_id", "check_moment", "check_question", "check_user", "check_where", "to_facts"]

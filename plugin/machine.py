@@ -100,7 +100,7 @@ def check_device(settings: Settings) -> Iterator[Finding]:
     """
     import torch
 
-    from slowwave.model import pick_device, pick_dtype
+    from slowwave.loading import pick_device, pick_dtype
 
     device = pick_device(settings.device)
     dtype = pick_dtype(settings.dtype, device)

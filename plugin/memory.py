@@ -1,4 +1,4 @@
-"""The memory object: it opens the rooms of the house on demand and wires them together."""
+"""The memory object: all that a user of the package calls, checked and handed to the room that does it."""
 
 from __future__ import annotations
 
@@ -7,45 +7,32 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import ModuleInfo
-from slowwave.adapters_store.store import AdapterStore
 from slowwave.awaited import awaited
+from slowwave.changes import Changes
 from slowwave.distil import as_distiller
-from slowwave.errors import InvalidInput, MemoryClosed, NightRunning
-from slowwave.facts import timeless_id
+from slowwave.errors import InvalidInput
 from slowwave.intake import Content, check_id, check_question, check_user, check_where, to_facts
 from slowwave.lock import FolderLock
 from slowwave.messages import as_messages
-from slowwave.origin import remember, with_origin
+from slowwave.nights import Done, Nights
+from slowwave.origin import with_origin
+from slowwave.rooms import Rooms
 from slowwave.settings import Settings
 from slowwave.types import Answer, Fact, Message, NightReport, Progress, Scalar, ScoredFact, no_progress
 
 if TYPE_CHECKING:
-    from slowwave.answering import Answerer, AnswerStream
-    from slowwave.consolidation.schedule import Clock
-    from slowwave.embedder import Embedder
-    from slowwave.facts import FactStore
-    from slowwave.recall import Recall
-    from slowwave.retold import Conversation, Retold
+    from slowwave.answering import AnswerStream
+    from slowwave.retold import Conversation
 
 __all__ = ["Memory"]
 
 _WINDOW = 8192
 """What the default base model reads, in tokens."""
-
-
-class _Rooms(NamedTuple):
-    """What opens with the first fact or search."""
-
-    embedder: Embedder
-    facts: FactStore
-    recall: Recall
-    retold: Retold
 
 
 class Memory:
@@ -89,27 +76,18 @@ class Memory:
         self.folder = Path(folder).expanduser().resolve()
         if self.folder.exists() and not self.folder.is_dir():
             raise InvalidInput("The memory folder is a file", str(folder), "Give a folder, or the name of a new one.")
-        self.settings = with_origin(self.folder, Settings.checked(**given | overrides))
-        self._layout = FolderLayout(self.folder)
+        dials = with_origin(self.folder, Settings.checked(**given | overrides))
         if writer is not None:
             from slowwave.consolidation.writers import as_writer
 
             as_writer(writer)  # what is none is refused now, not at night
-        self._writer_source = writer
         self._distiller = as_distiller(distiller)
-        self._guard = threading.RLock()
-        self._night = threading.Lock()
-        self._night_thread: int | None = None
-        """The thread that the night under way runs in."""
-        self._closing = False
-        self._closed = False
-        self._clock: Clock | None = None
-        self._rooms: _Rooms | None = None
-        self._answerer: Answerer | None = None
         with _opening:  # whoever finds the lock taken by this process finds the memory as well
             self._lock = FolderLock(self.folder)
             try:
-                self._store = AdapterStore(self._layout)
+                self._rooms = Rooms(FolderLayout(self.folder), dials)
+                self._changes = Changes(self._rooms)
+                self._nights = Nights(self._rooms, writer)
             except BaseException:
                 self._lock.release()
                 raise
@@ -121,7 +99,7 @@ class Memory:
         path = Path(folder).expanduser().resolve()
         with _opening:
             open_one = _shared.get(path)
-            if open_one is None or open_one._closed:
+            if open_one is None or open_one.closed:
                 open_one = _shared[path] = cls(path, **options)
             return open_one
 
@@ -160,7 +138,7 @@ class Memory:
         told: list[Conversation] = []
 
         def dated(turns: Sequence[Message]) -> Sequence[Message]:
-            told.append(self._open().retold.dated(user_id, turns, datetime.now(UTC).astimezone()))
+            told.append(self._rooms.retold.dated(user_id, turns, datetime.now(UTC).astimezone()))
             return told[-1].turns
 
         facts = to_facts(
@@ -174,9 +152,9 @@ class Memory:
             assistant=self.settings.learn_assistant,
             dated=dated,
         )
-        kept = self._keep(facts, alike=not isinstance(content, str))
+        kept = self._changes.keep(facts, alike=not isinstance(content, str))
         for conversation in told:
-            self._open().retold.note(conversation)
+            self._rooms.retold.note(conversation)
         return kept
 
     def add_many(
@@ -205,7 +183,7 @@ class Memory:
             for text in texts
             for fact in to_facts(text, user_id=user_id, said_at=said_at, source=source, metadata=metadata, limit=limit)
         ]
-        return self._keep(facts)
+        return self._changes.keep(facts)
 
     def search(
         self, query: str, *, user_id: str = "default", k: int = 5, where: Mapping[str, Scalar] | None = None
@@ -217,7 +195,7 @@ class Memory:
         """
         if not isinstance(k, int) or k < 1:
             raise InvalidInput("Bad k", k, "Ask for at least one fact.")
-        return self._recall.search(check_question(query), check_user(user_id), k, check_where(where))[0]
+        return self._rooms.recall.search(check_question(query), check_user(user_id), k, check_where(where))[0]
 
     def get(self, fact_id: str) -> Fact:
         """One fact by its id, a superseded one too.
@@ -225,7 +203,7 @@ class Memory:
         Raises:
             FactNotFound: there is none.
         """
-        return self._facts.get(check_id(fact_id))
+        return self._rooms.facts.get(check_id(fact_id))
 
     def get_all(
         self,
@@ -242,7 +220,7 @@ class Memory:
         """
         if offset < 0 or (limit is not None and limit < 0):
             raise InvalidInput("Bad limit or offset", (limit, offset), "Give 0 or more.")
-        facts = self._facts.live(user_id if user_id is None else check_user(user_id), check_where(where))
+        facts = self._rooms.facts.live(user_id if user_id is None else check_user(user_id), check_where(where))
         return facts[offset : None if limit is None else offset + limit]
 
     def update(
@@ -263,25 +241,7 @@ class Memory:
             FactNotFound: there is no such fact.
             InvalidInput: the text cannot be stored.
         """
-        with self._guard:
-            old = self._facts.versions(check_id(fact_id))[-1]
-            # Whose words it is stays, unless that is what changes; the days on which it was said belong to the text.
-            kept = dict(old.metadata) if metadata is None else {**_only(old, "name"), **metadata}
-            (new,) = to_facts(
-                text,
-                user_id=old.user_id,
-                said_at=said_at,
-                source=old.source if metadata is None or "source" not in metadata else None,
-                metadata=kept,
-                limit=self.settings.max_fact_chars,
-            )
-            if timeless_id(new) == timeless_id(old):
-                days = _only(old, "also_said", "also_from")
-                return self._revise(old, new.said_at if said_at else old.said_at, {**days, **kept})
-            said = {key: value for key, value in new.metadata.items() if key not in {"also_said", "also_from"}}
-            new, gone = self._facts.supersede(old, new.model_copy(update={"metadata": said}))
-            self._unlearn(gone)
-            return new
+        return self._changes.replace(check_id(fact_id), text, said_at, metadata)
 
     def delete(self, fact_id: str) -> None:
         """Forget a fact and its older versions: text, questions and weights.
@@ -292,15 +252,11 @@ class Memory:
         Raises:
             FactNotFound: there is no such fact.
         """
-        with self._guard:
-            self._erase(self._facts.versions(check_id(fact_id)))
+        self._changes.erase(check_id(fact_id))
 
     def delete_all(self, *, user_id: str) -> int:
         """Forget everything about a user; returns how many live facts went."""
-        with self._guard:
-            facts = self._facts.with_older(check_user(user_id))
-            self._erase(facts)
-            return sum(fact.superseded_by is None for fact in facts)
+        return self._changes.erase_all(check_user(user_id))
 
     def history(self, fact_id: str) -> list[Fact]:
         """All versions of a fact, oldest first.
@@ -308,7 +264,7 @@ class Memory:
         Raises:
             FactNotFound: there is no such fact.
         """
-        return self._facts.versions(check_id(fact_id))
+        return self._rooms.facts.versions(check_id(fact_id))
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
@@ -375,7 +331,7 @@ class Memory:
             temperature,
             (stop,) if isinstance(stop, str) else tuple(stop or ()),
         )
-        return AnswerStream(self._answering().stream(request))
+        return AnswerStream(self._rooms.answerer.stream(request))
 
     # -- nights ----------------------------------------------------------------------------------------------------
 
@@ -389,65 +345,22 @@ class Memory:
             NightRunning: one is under way in another thread.
             MemoryClosed: the memory was closed meanwhile, and the night stopped.
         """
-        from slowwave.consolidation.night import Night
-        from slowwave.consolidation.skilled import built_in_writer
-        from slowwave.consolidation.skills import prepare
-        from slowwave.consolidation.writers import as_writer
-        from slowwave.model import load_base
-
         if user_id is not None:
             check_user(user_id)
-        self._check_open()
-        if not self._night.acquire(blocking=False):
-            raise NightRunning(str(self.folder))
-
-        def watched(stage: str, done: int, total: int) -> None:
-            # Progress is told of between two steps, never inside a publication: here a night can stop. A program that ends
-            # waits for its threads: it must not wait for a whole night.
-            if self._closing or not threading.main_thread().is_alive():
-                raise MemoryClosed(str(self.folder))
-            progress(stage, done, total)
-
-        try:
-            self._night_thread = threading.get_ident()
-            if self._closing:
-                raise MemoryClosed(str(self.folder))
-            embedder, facts, *_ = self._open()
-            source = self._writer_source
-            if self.settings.skills == "auto":
-                prepare(self.settings, names=("reader",), progress=watched)
-            base = load_base(self.settings, watched)
-            remember(self._layout, self.settings, anew=True)
-            with self._guard:
-                if self._answerer is not None and self._answerer.base is not base:
-                    self._answerer = None  # it was made before the reader was
-            night = Night(
-                layout=self._layout,
-                facts=facts,
-                store=self._store,
-                base=base,
-                embedder=embedder,
-                settings=self.settings,
-                writer=built_in_writer(base) if source is None else as_writer(source),
-                guard=self._guard,
-            )
-            return night.run(user_id, watched)
-        finally:
-            self._night_thread = None
-            self._night.release()
+        return self._nights.run(user_id, progress)
 
     def nights(self) -> list[NightReport]:
         """The reports of all nights that finished here, the last one first; one that cannot be read is left out."""
         from slowwave.consolidation.journal import night_reports
 
-        return night_reports(self._layout.reports)
+        return night_reports(self._rooms.layout.reports)
 
     def start(
         self,
         schedule: str = "0 3 * * *",
         *,
         user_id: str | None = None,
-        done: Callable[[NightReport | Exception], object] | None = None,
+        done: Done | None = None,
     ) -> None:
         """Run a night by a cron expression (five fields, local time), in the background, until `stop` or `close`.
 
@@ -460,51 +373,38 @@ class Memory:
         Raises:
             InvalidInput: the schedule is not a cron expression.
         """
-        from slowwave.consolidation.schedule import Clock
-
         if user_id is not None:
             check_user(user_id)
-        self._check_open()
-        with _opening:  # of two callers one schedule stays, and none of a memory that is being closed
-            if self._closing:
-                raise MemoryClosed(str(self.folder))
-            clock, before = Clock(schedule, partial(self._scheduled_night, user_id, done)), self._clock
-            self._clock = clock
-        if before is not None:
-            before.stop()
+        self._nights.start(schedule, lambda: self.consolidate(user_id=user_id), done)
 
     def stop(self) -> None:
         """Start no more nights; one that is under way is waited for."""
-        with _opening:
-            clock, self._clock = self._clock, None
-        if clock is not None:
-            clock.stop()
+        self._nights.stop()
 
     @property
     def scheduled(self) -> bool:
         """Whether nights are scheduled."""
-        return self._clock is not None
+        return self._nights.scheduled
 
     @property
     def next_night(self) -> datetime | None:
         """When the next scheduled night starts."""
-        return self._clock.next_run if self._clock is not None else None
+        return self._nights.next_run
 
     # -- what is known ---------------------------------------------------------------------------------------------
 
     def modules(self, *, user_id: str | None = None) -> list[ModuleInfo]:
         """The live modules, oldest first; of one user if given."""
-        self._check_open()
-        return self._store.infos(user_id)
+        self._rooms.check_open()
+        return self._rooms.store.infos(user_id)
 
     def settled_ids(self, *, user_id: str | None = None) -> frozenset[str]:
         """Ids of the facts that a live module carries and recalled at the gate."""
         from slowwave.consolidation.plan import settled_ids
 
-        self._check_open()
-        answerer = self._answerer  # a night may put it away meanwhile
-        loaded = answerer.base.ref.sha256 if answerer is not None else None
-        return settled_ids(self._store, loaded, user_id)
+        self._rooms.check_open()
+        base = self._rooms.base
+        return settled_ids(self._rooms.store, None if base is None else base.ref.sha256, user_id)
 
     def status(self, fact_id: str) -> Literal["recent", "settled"]:
         """Whether a fact is settled in a module, or recent.
@@ -512,7 +412,7 @@ class Memory:
         Raises:
             FactNotFound: there is no such fact.
         """
-        fact = self._facts.get(check_id(fact_id))
+        fact = self._rooms.facts.get(check_id(fact_id))
         return "settled" if fact.id in self.settled_ids(user_id=fact.user_id) else "recent"
 
     @property
@@ -520,14 +420,14 @@ class Memory:
         """How many tokens the base model reads at most, question, facts and answer together; loads nothing."""
         from slowwave.weights import context_window
 
-        if (answerer := self._answerer) is not None:
-            return answerer.base.context_window
+        if (base := self._rooms.base) is not None:
+            return base.context_window
         return context_window(self.settings.model) or _WINDOW
 
     def version(self, user_id: str | None = None) -> str:
         """A short text that changes whenever facts or modules change: a key for caches of answers within this process."""
-        count = len(self._facts.live(user_id)) if user_id is not None else 0
-        return f"{self._store.version}.{self._facts.version}.{count}"
+        count = len(self._rooms.facts.live(user_id)) if user_id is not None else 0
+        return f"{self._rooms.store.version}.{self._rooms.facts.version}.{count}"
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -539,19 +439,11 @@ class Memory:
         Raises:
             NightRunning: it is the night itself that closes, from its writer or its progress.
         """
-        if self._night_thread == threading.get_ident():
-            raise NightRunning(str(self.folder))
-        self._closing = True
-        self.stop()
-        with self._night, self._guard:
-            if self._closed:
+        with self._nights.over(), self._rooms.guard:
+            if self.closed:
                 return
-            self._closed = True
-            rooms, self._rooms, self._answerer = self._rooms, None, None
             try:
-                if rooms is not None:
-                    rooms.retold.close()
-                    rooms.facts.close()
+                self._rooms.close()
             finally:  # whatever a full disk says: the folder can be opened again
                 self._lock.release()
                 with _opening:
@@ -559,9 +451,14 @@ class Memory:
                         del _shared[self.folder]
 
     @property
+    def settings(self) -> Settings:
+        """The dials that it runs with; the model and the embedder are the folder's, where nobody named others."""
+        return self._rooms.settings
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._closed
+        return self._rooms.closed
 
     def __enter__(self) -> Self:
         return self
@@ -578,7 +475,7 @@ class Memory:
         return _revive, (str(self.folder), self.settings)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.folder)!r}{', closed' if self._closed else ''})"
+        return f"{type(self).__name__}({str(self.folder)!r}{', closed' if self.closed else ''})"
 
     # -- the same, awaited -----------------------------------------------------------------------------------------
 
@@ -615,110 +512,6 @@ class Memory:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-    # -- inside ----------------------------------------------------------------------------------------------------
-
-    def _open(self) -> _Rooms:
-        self._check_open()
-        with self._guard:
-            if self._rooms is None:
-                from slowwave.embedder import load_embedder
-                from slowwave.facts import FactStore
-                from slowwave.recall import Recall
-                from slowwave.retold import Retold
-
-                embedder = load_embedder(self.settings.embedder)
-                facts = FactStore(self._layout.facts, embedder)
-                remember(self._layout, self.settings, anew=False)
-                retold = Retold(self._layout.told, facts.key)
-                self._rooms = _Rooms(embedder, facts, Recall(facts, embedder), retold)
-            return self._rooms
-
-    @property
-    def _facts(self) -> FactStore:
-        return self._open().facts
-
-    @property
-    def _recall(self) -> Recall:
-        return self._open().recall
-
-    def _answering(self) -> Answerer:
-        embedder, facts, recall, _ = self._open()
-        with self._guard:
-            if self._answerer is None:
-                from slowwave.answering import Answerer
-                from slowwave.model import load_base
-
-                base = load_base(self.settings)
-                self._answerer = Answerer(base, self._store, facts, recall, embedder, self.settings)
-            return self._answerer
-
-    def _keep(self, facts: Sequence[Fact], *, alike: bool = False) -> list[Fact]:
-        with self._guard:
-            added = self._facts.add(facts, alike=alike)
-            if added.replaced:
-                self._unlearn(added.replaced)
-            return added.facts
-
-    def _revise(self, old: Fact, said_at: datetime, metadata: Mapping[str, Scalar]) -> Fact:
-        """Change what is known of a fact besides its text. A module may have learned the date, in place of "tomorrow"."""
-        new = old.model_copy(update={"said_at": said_at, "metadata": dict(metadata)})
-        if new == old:
-            return old
-        self._facts.revise(old, new)
-        if new.said_at != old.said_at:
-            self._unlearn([old])
-        return new
-
-    def _erase(self, facts: Sequence[Fact]) -> None:
-        # The weights first: after a crash between the two the fact is still there and can be deleted again.
-        self._unlearn(facts)
-        self._facts.delete(facts)
-        self._unlearn(facts)  # what a night under way made of them meanwhile
-
-    def _unlearn(self, facts: Sequence[Fact]) -> None:
-        """Take every module that was trained on one of these facts out of the weights, the routes and the caches."""
-        gone = {fact.id for fact in facts}
-        users = {fact.user_id for fact in facts}
-        carriers = [
-            manifest.id
-            for user_id in users
-            for manifest in self._store.live(user_id)
-            if any(known.id in gone for known in manifest.facts)
-        ]
-        self._store.retire(carriers)
-        from slowwave.consolidation.attempts import Attempts
-        from slowwave.consolidation.journal import Journal
-
-        Journal(self._layout.night).drop(gone)
-        Attempts(self._layout.attempts).drop(gone)
-        self._recall.forget(sorted(users))
-        if self._answerer is not None:
-            self._answerer.forget(sorted(users))
-
-    def _scheduled_night(
-        self, user_id: str | None = None, done: Callable[[NightReport | Exception], object] | None = None
-    ) -> None:
-        try:
-            report = self.consolidate(user_id=user_id)
-        except NightRunning:
-            return  # somebody called `consolidate` by hand: that is tonight's night
-        except MemoryClosed:
-            return  # the next night goes on where this one stopped
-        except Exception as error:  # whatever it is, whoever asked to be told is told
-            if done is not None:
-                done(error)
-            raise  # into the clock's log
-        if done is not None:
-            done(report)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise MemoryClosed(str(self.folder))
-
-
-def _only(fact: Fact, *names: str) -> dict[str, Scalar]:
-    return {name: fact.metadata[name] for name in names if name in fact.metadata}
 
 
 def _revive(folder: str, settings: Settings) -> Memory:

@@ -2,58 +2,31 @@
 
 from __future__ import annotations
 
-import logging
-import math
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slowwave.adapters_store.manifest import BaseRef
 from slowwave.adapters_store.shape import SlotShape, Target, place
-from slowwave.adapters_store.skills import Skill, find_skill, identity, load_vector
+from slowwave.adapters_store.skills import find_skill
+from slowwave.decoding import Decoder, Generated
 from slowwave.errors import InvalidInput, WeightsError
 from slowwave.likelihoods import Likelihoods
-from slowwave.packing import Encoded, padded
-from slowwave.prefixes import Prefixes
-from slowwave.settings import Settings
-from slowwave.slot import Slot, Stack, attached, hook
+from slowwave.packing import Encoded
+from slowwave.slot import Slot, Stack, hook
 from slowwave.turns import chat_ids
-from slowwave.types import Progress, no_progress
-from slowwave.weights import Weights, base_model, quiet
+from slowwave.weights import quiet
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["BaseModel", "Encoded", "Generated", "Slot", "Stack", "load_base"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["BaseModel", "Encoded", "Generated", "Slot", "Stack"]
 
 _FFN = ("gate_proj", "up_proj", "down_proj")
 """Feed-forward projections of Llama-like models: the placement that learned fastest per second."""
 _OTHER_FFN = ("fc1", "fc2", "c_fc", "c_proj", "dense_h_to_4h", "dense_4h_to_h", "w1", "w2", "w3")
 _READS = 0.5
 """The mark in the reader's exam from which on a base model without a reader is trusted to read."""
-_COLD = 1e-6
-"""Up to this temperature the likeliest token is taken: a smaller one makes numbers that are too large."""
-
-
-@dataclass
-class Generated:
-    """What the model said."""
-
-    text: str = ""
-    ids: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    prompt_tokens: int = 0
-    finished: bool = False
-    """Whether it ended by itself, rather than at the token limit."""
-
-    @property
-    def mean_logprob(self) -> float:
-        """Mean log-probability of the chosen tokens; minus infinity when there are none."""
-        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else float("-inf")
 
 
 class BaseModel:
@@ -72,14 +45,14 @@ class BaseModel:
         modules = dict(model.named_modules())
         for target in self.linears:
             modules[target.name].register_forward_hook(hook(target.name))
-        ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)}
-        self._ends = frozenset(int(token) for token in ends if token is not None)
         self._lead = _lead(tokenizer)
-        self.prefixes = Prefixes()
         self.without_reader: Slot | None = None
         """Takes the folded reader off again, for what is asked of the base model and not of the memory; None if none is on."""
-        self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(self._ends))
-        self._likelihoods = Likelihoods(model, tokenizer, ref.name, device, self._pad)
+        found = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)}
+        ends = frozenset(int(token) for token in found if token is not None)
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else next(iter(ends))
+        self.decoder = Decoder(model, tokenizer, device, pad=pad, ends=ends, lead=self._lead)
+        self._likelihoods = Likelihoods(model, tokenizer, ref.name, device, pad)
 
     @property
     def reads(self) -> bool:
@@ -156,7 +129,7 @@ class BaseModel:
         """Add a module to the model's own weights, for good: W + s B A, computed in float32; with DoRA its rows rescaled."""
         import torch
 
-        self.prefixes.clear()
+        self.decoder.prefixes.clear()
         modules = dict(self.model.named_modules())
         parts = zip(shape.targets, shape.split(vector), shape.split_a(vector) or shape.draw_a(), strict=True)
         longer = shape.split_m(vector)
@@ -210,8 +183,7 @@ class BaseModel:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Token ids of an answer as text, without special tokens and the space it may begin with."""
-        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
-        return text.removeprefix(" ")
+        return self.decoder.decode(ids)
 
     # -- numbers -------------------------------------------------------------------------------------------------
 
@@ -261,18 +233,7 @@ class BaseModel:
             slot: one for all prompts, or a stack with a module for each.
             temperature: 0 takes the likeliest token; above, tokens are drawn, always the same ones for the same seed.
         """
-        import torch
-
-        _check_temperature(temperature)
-        drawn = torch.Generator(self.device).manual_seed(seed) if temperature > 0 else None
-        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index].ids))
-        results: dict[int, Generated] = {}
-        for start in range(0, len(order), batch):
-            chosen = order[start : start + batch]
-            mine = None if slot is None else slot.of(chosen)
-            *_, (_, finals) = self._steps([prompts[i] for i in chosen], max_tokens, mine, temperature, drawn)
-            results.update(zip(chosen, finals, strict=True))
-        return [results[index] for index in range(len(prompts))]
+        return self.decoder.generate(prompts, max_tokens, slot, batch, temperature=temperature, seed=seed)
 
     def stream(
         self,
@@ -291,185 +252,9 @@ class BaseModel:
             unless: an answer, and the probability of its first token from which on it is taken, likeliest or not.
             never: tokens with which the answer must not begin.
         """
-        _check_temperature(temperature)
-        sent = 0
-        last: Generated | None = None
-        steps = self._steps([prompt], max_tokens, slot, temperature, unless=unless, never=never, remember=slot is None)
-        for _, (state,) in steps:
-            last = state
-            state.text = self.decode(state.ids)
-            cut = min((at for word in stop if word and (at := state.text.find(word)) >= 0), default=-1)
-            if cut >= 0:
-                state.text, state.finished = state.text[:cut], True
-                break
-            if state.text.endswith("\ufffd"):  # half a character: its other bytes are in the next token
-                continue
-            safe = len(state.text) - max((_overlap(state.text, word) for word in stop), default=0)
-            if safe > sent:
-                yield state.text[sent:safe], state
-                sent = safe
-        if last is not None:
-            last.text = _whole(last.text)
-            yield last.text[sent:], last
-
-    def _steps(
-        self,
-        prompts: Sequence[Encoded],
-        max_tokens: int,
-        slot: Slot | Stack | None,
-        temperature: float = 0.0,
-        drawn: torch.Generator | None = None,
-        unless: tuple[str, float] | None = None,
-        never: Sequence[int] = (),
-        *,
-        remember: bool = False,
-    ) -> Iterator[tuple[int, list[Generated]]]:
-        """The decoding loop: after each token, yield (step, the state of every prompt).
-
-        Args:
-            remember: whether the one prompt, read without a slot, may begin where an earlier one did. Answers may; a night
-                and its exams may not, because their bits must follow from what they are given alone.
-        """
-        import torch
-        from transformers import DynamicCache
-
-        ids, mask = padded([prompt.ids for prompt in prompts], self._pad, left=True)
-        ids, mask = ids.to(self.device), mask.to(self.device)
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-        states = [Generated(prompt_tokens=len(prompt.ids)) for prompt in prompts]
-        cache = DynamicCache(config=self.model.config)
-        if remember:
-            with torch.inference_mode():
-                known = self.prefixes.fill(cache, prompts[0].ids)
-            ids, positions = ids[:, known:], positions[:, known:]
-        for step in range(max_tokens):
-            # Inside the loop: a generator would leak the mode and the slot to its caller between tokens.
-            with torch.inference_mode(), attached(slot):
-                logits = self.model(
-                    input_ids=ids,
-                    attention_mask=mask,
-                    position_ids=positions,
-                    past_key_values=cache,
-                    use_cache=True,
-                    logits_to_keep=1,
-                ).logits[:, -1]  # (prompts, vocabulary)
-                if remember and step == 0:
-                    self.prefixes.keep(cache, prompts[0].ids)
-                logprobs = torch.log_softmax(logits.float(), dim=-1)
-                allowed = logprobs
-                if never and step == 0:
-                    allowed = logprobs.index_fill(1, torch.tensor(never, device=self.device), -torch.inf)
-                if temperature > _COLD:
-                    token = torch.multinomial((allowed / temperature).softmax(dim=-1), 1, generator=drawn)
-                else:
-                    token = allowed.argmax(dim=-1, keepdim=True)  # (prompts, 1)
-                if unless is not None and step == 0:
-                    first = self.tokenizer.encode(self._lead + unless[0], add_special_tokens=False)[0]
-                    token = token.masked_fill(logprobs[:, first, None].exp() >= unless[1], first)
-                chosen = logprobs.gather(1, token)[:, 0].tolist()
-            for state, value, logprob in zip(states, token[:, 0].tolist(), chosen, strict=True):
-                if state.finished:
-                    continue
-                state.logprobs.append(logprob)
-                if value in self._ends:
-                    state.finished = True
-                else:
-                    state.ids.append(value)
-            done = all(state.finished for state in states)
-            if done or step + 1 == max_tokens:
-                for state in states:
-                    state.text = _whole(self.decode(state.ids))
-            yield step, states
-            if done:
-                return
-            ids, positions = token, positions[:, -1:] + 1
-            mask = torch.cat([mask, mask.new_ones((len(states), 1))], dim=1)
-
-
-_loaded: dict[tuple[str, str, str, str], BaseModel] = {}
-_loading = threading.Lock()
-
-
-def load_base(settings: Settings, progress: Progress = no_progress, *, plain: bool = False) -> BaseModel:
-    """The base model of these settings, with the reader folded in if there is one; loaded once per process, whoever asks.
-
-    Args:
-        plain: without the reader, whatever the settings say.
-
-    Raises:
-        WeightsError: the weights are missing, unreachable or corrupt, or the model has no chat template.
-    """
-    device = pick_device(settings.device)
-    dtype = pick_dtype(settings.dtype, device)
-    with _loading:
-        found = base_model(settings.model, progress)
-        reader = None if plain or settings.skills == "off" else find_skill("reader", found.sha256)
-        key = (settings.model, device, dtype, identity(found.sha256, reader))
-        if key not in _loaded:
-            _loaded[key] = _load(found, reader, device, dtype)
-        return _loaded[key]
-
-
-def pick_device(wanted: str) -> str:
-    """The device that "auto" means here: CUDA, then Apple's GPU, then the CPU."""
-    import torch
-
-    if wanted != "auto":
-        try:
-            torch.empty(0, device=wanted)
-        except (RuntimeError, AssertionError) as error:  # torch names no common class for "no such device"
-            reason = str(error).splitlines()[0]
-            raise InvalidInput("No such device", wanted, f"{reason}. Take auto, cpu, cuda or mps.") from error
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def pick_dtype(wanted: str, device: str) -> str:
-    """The number type that "auto" means on a device: bfloat16 on a GPU that computes in it."""
-    import torch
-
-    if wanted != "auto":
-        return wanted
-    if device.startswith("cuda"):
-        with torch.cuda.device(device):
-            return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    return "float32" if device == "cpu" else "bfloat16"
-
-
-def _load(found: Weights, reader: Skill | None, device: str, dtype: str) -> BaseModel:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    name = found.name
-    try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(found.folder)
-            model: Any = AutoModelForCausalLM.from_pretrained(found.folder, dtype=getattr(torch, dtype))
-    except (OSError, ValueError, KeyError) as error:
-        remedy = "Give the folder or hub name of a causal language model that transformers can load."
-        raise WeightsError(name, str(error).splitlines()[0], remedy) from error
-    if not tokenizer.chat_template:
-        raise WeightsError(name, "its tokenizer has no chat template", "Take an instruction-tuned model.")
-    model.train(False)
-    model.requires_grad_(False)
-    model.to(device)
-    ref = BaseRef(
-        name=name,
-        sha256=identity(found.sha256, reader),
-        weights_sha256=found.sha256,
-        reader_sha256=reader.sha256 if reader is not None else "",
-    )
-    base = BaseModel(model, tokenizer, ref, device)
-    if reader is not None and reader.needed:
-        shape, vector = base.skill_shape(reader.rank, reader.layers), load_vector(reader)
-        base.fold(shape, vector)
-        base.without_reader = base.slot(shape, vector).at(-1.0)
-    logger.info(
-        "base model loaded: %s on %s in %s, %s reader", name, device, dtype, "with" if ref.reader_sha256 else "no"
-    )
-    return base
+        return self.decoder.stream(
+            prompt, max_tokens, slot, temperature=temperature, stop=stop, unless=unless, never=never
+        )
 
 
 def _linears(model: Any) -> tuple[Target, ...]:
@@ -498,21 +283,6 @@ def _lead(tokenizer: Any) -> str:
     """
     alone, inside = (tokenizer.encode(text, add_special_tokens=False) for text in ("peanuts", "eat peanuts"))
     return "" if inside[-len(alone) :] == alone else " "
-
-
-def _check_temperature(temperature: float) -> None:
-    if not (math.isfinite(temperature) and temperature >= 0.0):
-        raise InvalidInput("Bad temperature", temperature, "Give 0 or more, and a finite number.")
-
-
-def _whole(text: str) -> str:
-    """A text without the half of a character with which it may have been cut off."""
-    return text.rstrip("\ufffd")
-
-
-def _overlap(text: str, word: str) -> int:
-    """Length of the longest end of `text` that begins `word`."""
-    return next((size for size in range(min(len(word), len(text)), 0, -1) if text.endswith(word[:size])), 0)
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -32,7 +32,9 @@ Scalar = str | int | float | bool
 Source = Literal["both", "facts", "modules", "base", "unknown"]
 """What an answer rests on."""
 
-Rule = Literal["nothing near", "stranger", "read", "read again", "module", "merged", "panel", "base", "not supported"]
+Rule = Literal[
+    "nothing near", "stranger", "read", "read again", "module", "merged", "panel", "quoted", "base", "not supported"
+]
 """What decided an answer."""
 
 _RULES: Mapping[Rule, str] = {
@@ -43,6 +45,7 @@ _RULES: Mapping[Rule, str] = {
     "module": "Said by the module that the question leads to.",
     "merged": "Said by several modules, merged by their weights.",
     "panel": "Several modules answered side by side; this is the surest answer that its module's facts support.",
+    "quoted": "Whether it is so was asked; this is what was told about it.",
     "base": "Said by the base model; the memory was not asked.",
     "not supported": "What was said does not stand in the facts, or the model itself said that it does not know.",
 }

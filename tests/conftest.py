@@ -17,7 +17,8 @@ from pytest_socket import socket_allow_hosts
 from slowwave import Memory, Settings
 from slowwave.adapters_store.skills import find_skill, save_skill, skill_path
 from slowwave.consolidation.rows import Lesson
-from slowwave.model import BaseModel, load_base
+from slowwave.loading import load_base
+from slowwave.model import BaseModel
 from slowwave.weights import base_model
 
 _LOCAL = ["127.0.0.1", "::1"]

@@ -8,7 +8,7 @@ import torch
 
 from slowwave import Memory
 from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
-from slowwave.model import load_base
+from slowwave.loading import load_base
 
 __all__ = ["publish"]
 
@@ -40,5 +40,5 @@ def publish(
     )
     shape = base.shape(rank)
     vector = torch.randn(shape.size, generator=torch.Generator().manual_seed(rank)) * size
-    memory._store.stage(manifest, vector, shape)
-    memory._store.publish([name])
+    memory._rooms.store.stage(manifest, vector, shape)
+    memory._rooms.store.publish([name])

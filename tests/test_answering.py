@@ -250,7 +250,7 @@ def test_a_reader_is_shown_what_is_far(told: Memory, monkeypatch: pytest.MonkeyP
     question = "Does Ada eat peanuts or walnuts or figs or dates with rice or bread or soup at home?"
     (hit,) = told.search(question, user_id="ada")
     assert 0.05 < hit.score < 0.25
-    answerer = told._answering()
+    answerer = told._rooms.answerer
     monkeypatch.setattr(answerer.base, "ref", answerer.base.ref.model_copy(update={"reader_sha256": reader}))
     assert len(told.ask(question, user_id="ada").facts) == shown
 
@@ -265,7 +265,7 @@ def test_a_base_model_that_reads_by_itself_is_asked_like_one_with_a_reader(
         asked.append(unless)
         yield "peanuts", Generated(text="peanuts", ids=[1], logprobs=[-0.1], finished=True)
 
-    base = told._answering().base
+    base = told._rooms.answerer.base
     assert not base.ref.reader_sha256
     monkeypatch.setattr(type(base), "reads", True)
     monkeypatch.setattr(base, "stream", stream)
@@ -280,8 +280,8 @@ def test_a_base_model_that_reads_by_itself_is_asked_like_one_with_a_reader(
 def test_a_readers_doubt_is_taken_at_its_word(
     told: Memory, monkeypatch: pytest.MonkeyPatch, *, reader: str, strict: bool, doubts: bool
 ) -> None:
-    told.settings = told.settings.model_copy(update={"strict": strict})
-    base = told._answering().base
+    told._rooms.settings = told.settings.model_copy(update={"strict": strict})
+    base = told._rooms.answerer.base
     asked: list[object] = []
     stream = base.stream
 
@@ -325,8 +325,8 @@ def test_both_halves_off_is_the_base_model(told: Memory) -> None:
 
 def test_the_stream_and_the_answer_say_the_same(told: Memory) -> None:
     for strict in (True, False):
-        told.settings = told.settings.model_copy(update={"strict": strict})
-        told._answerer = None
+        told._rooms.settings = told.settings.model_copy(update={"strict": strict})
+        told._rooms._answerer = None
         stream = told.stream(QUESTION, user_id="ada", max_tokens=12)
         pieces = list(stream)
         assert "".join(pieces).strip() == stream.answer.text or is_unknown(stream.answer.text)
@@ -365,7 +365,7 @@ def test_the_reader_goes_first(
 ) -> None:
     with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
         publish(memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "ship"))
-        base = memory._answering().base
+        base = memory._rooms.answerer.base
         if reader:
             monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "f" * 64}))
         spoken: list[str] = []
@@ -410,7 +410,7 @@ def test_what_a_reader_is_sure_not_to_find_in_a_fact_no_module_finds_there(
     with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
         publish(memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "ship"))
         memory.add("The boat of my boss is called Nina.", user_id="ada")
-        answerer = memory._answering()
+        answerer = memory._rooms.answerer
         base, search = answerer.base, answerer._gatherer._recall.search
         if not shown:  # it reads another fact
 
@@ -442,10 +442,10 @@ def test_only_what_is_about_those_who_are_named_is_evidence(tmp_path: Path, tiny
         lena, jonas = "Lena is allergic to dust.", "Jonas is allergic to nuts."
         publish(memory, "m-lena", lena, ("What is Lena allergic to?", "dust"))
         publish(memory, "m-jonas", jonas, ("What is Jonas allergic to?", "nuts"))
-        whole = memory._answering().evidence(Request("Who is allergic to dust or nuts?", "ada"))
+        whole = memory._rooms.answerer.evidence(Request("Who is allergic to dust or nuts?", "ada"))
         assert {hit.text for hit in whole.facts} == {lena, jonas}, "nobody is named"
         for name, text, answer in (("Lena", lena, "dust"), ("Jonas", jonas, "nuts")):
-            found = memory._answering().evidence(Request(f"What is {name} allergic to?", "ada"))
+            found = memory._rooms.answerer.evidence(Request(f"What is {name} allergic to?", "ada"))
             assert [hit.text for hit in found.facts] == [text]
             assert {one.answer for known in found.learned.values() for one in known} == {answer}
             assert [module for module, _ in found.route.modules] == [f"m-{name.lower()}"]
@@ -455,14 +455,14 @@ def test_what_one_module_learned_of_others_is_no_evidence(tmp_path: Path, tiny_m
     with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
         asked = (("What is Lena allergic to?", "dust"), ("What is Jonas allergic to?", "nuts"))
         publish(memory, "m-both", "Lena is allergic to dust and Jonas to nuts.", *asked)
-        found = memory._answering().evidence(Request("What is Lena allergic to?", "ada", use_facts=False))
+        found = memory._rooms.answerer.evidence(Request("What is Lena allergic to?", "ada", use_facts=False))
         assert found.sources == ("dust",)
 
 
 def test_a_question_with_two_names_keeps_what_is_about_the_person(told: Memory) -> None:
     told.add("My mum wants a red scarf.", user_id="ada")
     told.add("We spend Christmas in Porto.", user_id="ada")
-    found = told._answering().evidence(Request("What does Mum want for Christmas?", "ada"))
+    found = told._rooms.answerer.evidence(Request("What does Mum want for Christmas?", "ada"))
     assert [hit.text for hit in found.facts] == ["My mum wants a red scarf."]
 
 
@@ -478,13 +478,13 @@ def test_a_question_with_two_names_keeps_what_is_about_the_person(told: Memory) 
 ])  # fmt: skip
 def test_who_is_a_stranger(told: Memory, question: str, fact: str, strange: bool) -> None:
     told.add(fact, user_id="ada")
-    assert told._answering().evidence(Request(question, "ada")).stranger is strange
+    assert told._rooms.answerer.evidence(Request(question, "ada")).stranger is strange
 
 
 def test_a_fact_is_behind_an_answer_of_words_that_a_search_leaves_out(tmp_path: Path, tiny_model: Path) -> None:
     with Memory(tmp_path, model=str(tiny_model), embedder="hash:256") as memory:
         publish(memory, "m-will", "My brother is Will.", ("Who is my brother?", "Will"))
-        gatherer = memory._answering()._gatherer
+        gatherer = memory._rooms.answerer._gatherer
         evidence = gatherer.gather("Who is my brother?", "ada", with_facts=False)
         assert [fact.text for fact in gatherer.behind(evidence, partial(holds, "Will"))] == ["My brother is Will."]
         assert not gatherer.behind(evidence, partial(holds, "will"))
@@ -535,7 +535,7 @@ def test_a_reader_thinks_again_where_its_answer_does_not_pass(
     asked: int,
 ) -> None:
     told.add("My boat is called Meringue.", user_id="ada")
-    base = told._answering().base
+    base = told._rooms.answerer.base
     monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "f" * 64 if reader else ""}))
     tries: list[list[int]] = []
 
@@ -556,14 +556,14 @@ def test_a_reader_thinks_again_where_its_answer_does_not_pass(
 def test_what_only_distracts_a_reader_is_kept_from_it(
     told: Memory, monkeypatch: pytest.MonkeyPatch, reader: bool, whole: int, shown: int
 ) -> None:
-    told.settings = told.settings.model_copy(update={"full_context": whole})
+    told._rooms.settings = told.settings.model_copy(update={"full_context": whole})
     told.add(
         "My boat is called Meringue, and peanuts grow on land far from any boat at sea or on a lake.", user_id="ada"
     )
     question = "What is Ada allergic to, peanuts?"
     best, other = told.search(question, user_id="ada")
     assert 0.05 < other.score < 0.35 * best.score
-    base = told._answering().base
+    base = told._rooms.answerer.base
     monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "f" * 64 if reader else ""}))
     monkeypatch.setattr("slowwave.evidence._NEAR", 0.0)
     assert len(told.ask(question, user_id="ada").facts) == shown
@@ -644,14 +644,14 @@ def test_a_question_about_the_past_is_shown_what_was_so_then(told: Memory) -> No
     told.add("I moved to Graz.", user_id="ada", said_at=datetime(2026, 3, 1, tzinfo=UTC))
 
     def shown(question: str) -> list[str]:
-        evidence = told._answering().evidence(Request(question, "ada"))
+        evidence = told._rooms.answerer.evidence(Request(question, "ada"))
         return sorted(hit.fact.text for hit in evidence.facts if "dog" not in hit.fact.text)
 
     assert shown("Where have I moved to?") == ["I moved to Graz."]
     assert shown("Where had I moved to before?") == ["I live in Porto.", "I moved to Faro."]
 
     def route(question: str, *, use_facts: bool = True) -> Route:
-        return told._answering().evidence(Request(question, "ada", use_facts=use_facts)).route
+        return told._rooms.answerer.evidence(Request(question, "ada", use_facts=use_facts)).route
 
     publish(told, "graz", "I moved to Graz.", ("Where had I moved to?", "Graz"), ("Where have I moved to?", "Graz"))
     assert route("Where have I moved to?").modules

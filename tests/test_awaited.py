@@ -68,7 +68,7 @@ async def test_a_night_whose_task_is_cancelled_stops_after_its_step(tmp_path: Pa
         night.cancel()
         with pytest.raises(asyncio.CancelledError):
             await night
-        with memory._night:  # the thread is through
+        with memory._nights._running:  # the thread is through
             told = len(steps)
         assert not memory.nights(), "it did not run to its end"
         assert (await memory.aconsolidate()).resumed or told < 5

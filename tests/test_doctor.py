@@ -16,17 +16,19 @@ from typing import Any
 import pytest
 import torch
 
-from slowwave import machine, model, weights, wheels
+from slowwave import loading, machine, weights, wheels
 from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import BaseRef, KnownFact, Manifest
 from slowwave.adapters_store.shape import SlotShape, Target
 from slowwave.adapters_store.skills import save_skill, skill_path
 from slowwave.adapters_store.store import AdapterStore
+from slowwave.decoding import Generated
 from slowwave.doctor import Finding, diagnose
 from slowwave.embedder import HashEmbedder
 from slowwave.errors import InvalidInput, WeightsError
-from slowwave.facts import FactStore, fact_id
+from slowwave.facts import FactStore
 from slowwave.lock import FolderLock
+from slowwave.records import fact_id
 from slowwave.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, Settings
 from slowwave.types import Fact
 
@@ -67,7 +69,7 @@ def one(findings: list[Finding], area: str) -> Finding:
 def test_this_machine_is_looked_at_in_every_respect_and_nothing_is_loaded_or_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "load_base", lambda *_: pytest.fail("the doctor loaded weights"))
+    monkeypatch.setattr(loading, "load_base", lambda *_: pytest.fail("the doctor loaded weights"))
     findings = diagnose(tmp_path / "memory", SETTINGS)
     areas = {finding.area for finding in findings}
     assert areas == {"python", "libraries", "device", "cpu", "memory", "disk", "base model", "embedder", "folder"}
@@ -186,7 +188,7 @@ def test_deep_loads_both_and_says_what_goes_wrong(monkeypatch: pytest.MonkeyPatc
     def absent(settings: Settings, progress: object) -> None:
         raise WeightsError(settings.model, "no hub can be reached", "Give a folder.")
 
-    monkeypatch.setattr(model, "load_base", absent)
+    monkeypatch.setattr(loading, "load_base", absent)
     findings = diagnose(None, SETTINGS, deep=True)
     assert [finding.status for finding in seen(findings, "base model")] == ["warn", "fail"]
     assert "no hub can be reached" in seen(findings, "base model")[1].message
@@ -201,11 +203,11 @@ def test_deep_listens_to_the_base_model(logprob: float, status: str, monkeypatch
         def encode(self, messages: object) -> object:
             return messages
 
-        def generate(self, prompts: list[object], max_tokens: int) -> list[model.Generated]:
+        def generate(self, prompts: list[object], max_tokens: int) -> list[Generated]:
             assert max_tokens == 1
-            return [model.Generated(text="P", ids=[1], logprobs=[logprob]) for _ in prompts]
+            return [Generated(text="P", ids=[1], logprobs=[logprob]) for _ in prompts]
 
-    monkeypatch.setattr(model, "load_base", lambda settings, progress: Speaker())
+    monkeypatch.setattr(loading, "load_base", lambda settings, progress: Speaker())
     assert seen(diagnose(None, SETTINGS, deep=True), "base model")[1].status == status
 
 

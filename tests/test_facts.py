@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from slowwave import Memory, Message, facts, graves, recall, scrub
 from slowwave.collection import Calls, Collection
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
-from slowwave.facts import fact_id
 from slowwave.intake import to_facts
+from slowwave.records import fact_id
 from slowwave.scrub import blank_unused
 from slowwave.types import Fact
 
@@ -231,7 +231,7 @@ def test_facts_from_before_ids_told_days_apart_stay_the_same_facts(memory: Memor
     day = datetime(2026, 11, 17, 9, tzinfo=UTC)
     plain = fact_id("ada", text)
     merged = Fact(id=plain, text=text, user_id="ada", said_at=day, metadata={"also_said": "2026-11-16"})
-    memory._facts.add([merged])
+    memory._rooms.facts.add([merged])
     for step in (-1, 0):
         (same,) = memory.add(text, user_id="ada", said_at=day + timedelta(days=step))
         assert (same.id, same.metadata) == (plain, merged.metadata)
@@ -256,7 +256,7 @@ def test_an_update_with_the_words_that_it_has_keeps_the_fact(memory: Memory) -> 
 def test_an_update_finds_words_stored_before_ids_told_days_apart(memory: Memory) -> None:
     said = datetime(2026, 11, 16, 9, tzinfo=UTC)
     text = "I had a migraine today."
-    memory._facts.add([Fact(id=fact_id("ada", text), text=text, user_id="ada", said_at=said)])
+    memory._rooms.facts.add([Fact(id=fact_id("ada", text), text=text, user_id="ada", said_at=said)])
     (other,) = memory.add("I had a headache today.", user_id="ada", said_at=said)
     assert memory.update(other.id, text, said_at=said).id == fact_id("ada", text)
     assert _days(memory) == [16]
@@ -298,7 +298,7 @@ def test_an_update_back_to_the_same_day_joins_too(memory: Memory) -> None:
 
 def test_an_update_unlearns_every_fact_that_is_not_as_it_was(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     gone: list[set[str]] = []
-    monkeypatch.setattr(memory, "_unlearn", lambda facts: gone.append({fact.id for fact in facts}))
+    monkeypatch.setattr(memory._changes, "_unlearn", lambda facts: gone.append({fact.id for fact in facts}))
     day, later = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)
     (tea,) = memory.add("I like green tea.", user_id="ada", said_at=day)
     (coffee,) = memory.add("I drink coffee at noon.", user_id="ada", said_at=day)
@@ -351,7 +351,7 @@ def test_what_is_deleted_is_scrubbed_while_nobody_reads(memory: Memory, monkeypa
         scrub.scrub_database(folder, ids)
 
     monkeypatch.setattr(facts, "scrub_database", slow)
-    store = memory._facts  # what a search has at hand that began before the deletion
+    store = memory._rooms.facts  # what a search has at hand that began before the deletion
     with ThreadPoolExecutor(1) as pool:
         deleting = pool.submit(memory.delete, fact.id)
         assert scrubbing.wait(30)
@@ -386,7 +386,7 @@ def test_deleting_beside_searches_harms_nothing(memory: Memory, tmp_path: Path) 
 
 def test_a_fact_that_is_deleted_while_it_is_found_is_not_found(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     told = memory.add_many(["Tea is green.", "Tea is black."], user_id="ada")
-    chroma = memory._facts._facts
+    chroma = memory._rooms.facts._facts
 
     def half(**asked: Any) -> dict[str, Any]:
         found = chroma.query(**asked)
@@ -395,11 +395,11 @@ def test_a_fact_that_is_deleted_while_it_is_found_is_not_found(memory: Memory, m
             found[name][0][place] = None
         return dict(found)
 
-    monkeypatch.setattr(memory._facts, "_facts", SimpleNamespace(query=half, count=chroma.count, get=chroma.get))
-    vector = memory._open()[0].encode(["tea"])[0]
-    ((fact, near),) = memory._facts.nearest(vector, "ada", 2)
+    monkeypatch.setattr(memory._rooms.facts, "_facts", SimpleNamespace(query=half, count=chroma.count, get=chroma.get))
+    vector = memory._rooms.embedder.encode(["tea"])[0]
+    ((fact, near),) = memory._rooms.facts.nearest(vector, "ada", 2)
     assert fact == told[1]
-    assert near == pytest.approx(float(memory._facts.vectors([fact.id])[fact.id] @ vector), abs=1e-5)
+    assert near == pytest.approx(float(memory._rooms.facts.vectors([fact.id])[fact.id] @ vector), abs=1e-5)
 
 
 def test_a_folder_is_given_back_even_if_closing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -420,13 +420,13 @@ def test_the_words_of_a_user_are_kept_until_others_push_them_out(
     for user in ("ada", "ben", "cem"):
         memory.add(f"I am {user}.", user_id=user)
     memory.search("who", user_id="ada")
-    ada = memory._recall._indexes["ada"]
+    ada = memory._rooms.recall._indexes["ada"]
     memory.add("I like figs.", user_id="ben")
     memory.search("who", user_id="ben")
     memory.search("who", user_id="ada")
-    assert memory._recall._indexes["ada"] is ada, "what others say changes nothing here"
+    assert memory._rooms.recall._indexes["ada"] is ada, "what others say changes nothing here"
     memory.search("who", user_id="cem")
-    assert list(memory._recall._indexes) == ["ada", "cem"], "who asked longest ago goes"
+    assert list(memory._rooms.recall._indexes) == ["ada", "cem"], "who asked longest ago goes"
     assert {hit.text for hit in memory.search("figs", user_id="ben")} == {"I am ben.", "I like figs."}
 
 
@@ -615,9 +615,9 @@ def test_a_deleted_fact_is_not_brought_back_by_a_replay(memory: Memory) -> None:
     memory.delete(one.id)
     assert memory.add("My PIN is 1234.", user_id="ada", said_at=said) == []
     assert memory.get_all(user_id="ada") == []
-    assert memory._facts._graves.dug_at([one.id]).keys() == {one.id}
+    assert memory._rooms.facts._graves.dug_at([one.id]).keys() == {one.id}
     assert len(memory.add("My PIN is 1234.", user_id="ada")) == 1, "said again after the deletion, it is a fact again"
-    assert memory._facts._graves.dug_at([one.id]) == {}
+    assert memory._rooms.facts._graves.dug_at([one.id]) == {}
 
 
 def test_a_deleted_text_stands_in_no_file(memory: Memory) -> None:
@@ -665,7 +665,7 @@ def test_a_deleted_embedding_stands_in_no_file(memory: Memory) -> None:
     texts = [f"I like tea number {number}, {number * 7919 % 997} grams of it." for number in range(1200)]
     added = memory.add_many(texts, user_id="ada")
     gone = added[17]
-    vector = memory._facts.vectors([gone.id])[gone.id]
+    vector = memory._rooms.facts.vectors([gone.id])[gone.id]
     memory.search("tea", user_id="ada")
     memory.close()
     assert near(memory.folder, vector), "an index this large is on disk"
@@ -721,7 +721,7 @@ def test_deleting_many_rewrites_the_database_once(memory: Memory, monkeypatch: p
 def test_more_facts_than_chroma_takes_in_one_call(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graves, "PAGE", 3)
     monkeypatch.setattr(facts, "PAGE", 3)
-    store = memory._facts
+    store = memory._rooms.facts
     for owner, name in ((store, "_facts"), (store._graves, "_collection")):
         monkeypatch.setattr(owner, name, Narrow(getattr(owner, name)))
     texts = [f"I like tea number {n}." for n in range(8)]

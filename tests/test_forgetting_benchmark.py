@@ -22,7 +22,8 @@ from benchmarks.forgetting import by_age, compared
 from benchmarks.phonebook import TRAINED, entries, first_number
 from slowwave import Memory, NightReport
 from slowwave.adapters_store.manifest import KnownFact, KnownQuestion, Manifest, text_sha256
-from slowwave.model import BaseModel, load_base
+from slowwave.loading import load_base
+from slowwave.model import BaseModel
 from slowwave.prompts import UNKNOWN
 from slowwave.types import Answer, Fact, Progress, no_progress
 
@@ -153,9 +154,11 @@ class Sleeper(Memory):
             questions=tuple(questions),
         )
         generator = torch.Generator().manual_seed(self.drawn_from(name))
-        vectors = self._open()[0].encode([one.question for one in questions])
-        self._store.stage(manifest, torch.randn(shape.size, generator=generator) * 0.01, shape, vectors, "hash:256")
-        self._store.publish([name])
+        vectors = self._rooms.embedder.encode([one.question for one in questions])
+        self._rooms.store.stage(
+            manifest, torch.randn(shape.size, generator=generator) * 0.01, shape, vectors, "hash:256"
+        )
+        self._rooms.store.publish([name])
         return NightReport(night_id="n", started_at=datetime(2026, 11, 21, tzinfo=UTC))
 
     def drawn_from(self, name: str) -> int:
@@ -176,8 +179,9 @@ class Hoarder(Sleeper):
 class Shallow(Sleeper):
     """It deletes the text of a fact and leaves the modules that were trained on it."""
 
-    def _unlearn(self, facts: Sequence[Fact]) -> None:
-        return None
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        setattr(self._changes, "_unlearn", lambda facts: None)  # noqa: B010
 
 
 class WarmStarter(Sleeper):

@@ -11,7 +11,8 @@ import torch
 
 from slowwave.adapters_store.skills import save_skill, skill_path
 from slowwave.errors import InvalidInput, WeightsError
-from slowwave.model import BaseModel, Encoded, Generated, _lead, load_base, pick_device, pick_dtype
+from slowwave.loading import load_base, pick_device, pick_dtype
+from slowwave.model import BaseModel, Encoded, Generated, _lead
 from slowwave.prompts import conversation
 from slowwave.settings import Settings
 from slowwave.slot import attached
@@ -36,7 +37,7 @@ def test_greedy_decoding_equals_transformers(base: BaseModel) -> None:
             torch.tensor([encoded.ids]), attention_mask=torch.ones(1, len(encoded.ids), dtype=torch.long),
             max_new_tokens=12, do_sample=False,
         )[0, len(encoded.ids):].tolist()  # fmt: skip
-        assert base.decode(one.ids) == base.decode([token for token in theirs if token not in base._ends])
+        assert base.decode(one.ids) == base.decode([token for token in theirs if token not in base.decoder.ends])
 
 
 def test_a_batch_answers_as_each_row_alone(base: BaseModel) -> None:
@@ -68,7 +69,7 @@ def test_what_was_read_before_is_not_read_again(base: BaseModel, monkeypatch: py
     rows = [base.encode(conversation(question, facts)) for question in (*QUESTIONS, *QUESTIONS)]
     fresh: list[list[float]] = []
     for row in rows:
-        base.prefixes.clear()
+        base.decoder.prefixes.clear()
         fresh.append(said(row).logprobs)
     read: list[int] = []
     forward = base.model.forward
@@ -78,7 +79,7 @@ def test_what_was_read_before_is_not_read_again(base: BaseModel, monkeypatch: py
         return forward(*given, input_ids=input_ids, **options)
 
     monkeypatch.setattr(base.model, "forward", watched)
-    base.prefixes.clear()
+    base.decoder.prefixes.clear()
     costs: list[int] = []
     for row, expected in zip(rows, fresh, strict=True):
         read.clear()
@@ -97,21 +98,21 @@ def test_what_was_read_before_is_not_read_again(base: BaseModel, monkeypatch: py
     read.clear()
     base.generate([rows[0]], 1)
     assert read == [len(rows[0].ids)], "a night's exam does not depend on what was asked before"
-    base.prefixes.clear()
+    base.decoder.prefixes.clear()
     read.clear()
     said(rows[0])
     assert read[0] == len(rows[0].ids)
 
 
 def test_prompts_are_kept_within_bounds(base: BaseModel) -> None:
-    base.prefixes.clear()
+    base.decoder.prefixes.clear()
     fact = '- 1 May 2026, Ada: "I live in Porto."'
     for count in range(1, 16):
         list(base.stream(base.encode(conversation("Where do I live?", [fact] * count)), 1))
-    kept = base.prefixes._kept
+    kept = base.decoder.prefixes._kept
     assert 1 < len(kept) < 15
     assert sum(map(len, kept)) <= 1024
-    base.prefixes.clear()
+    base.decoder.prefixes.clear()
 
 
 def test_stop_strings_end_the_text_and_are_not_in_it(base: BaseModel) -> None:

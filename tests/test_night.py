@@ -32,7 +32,8 @@ from slowwave.consolidation.train import Recipe, Trained, train
 from slowwave.consolidation.writers import as_writer
 from slowwave.errors import BaseMismatch, InvalidInput, MemoryClosed, NightRunning, WriterFailed
 from slowwave.facts import FactStore
-from slowwave.model import BaseModel, load_base
+from slowwave.loading import load_base
+from slowwave.model import BaseModel
 from slowwave.slot import attached
 from slowwave.types import Progress
 
@@ -88,13 +89,13 @@ def test_settled_facts_are_answered_from_weights_alone(rested: tuple[Memory, Nig
 
 def test_what_is_settled_is_settled_for_its_base_model(rested: tuple[Memory, NightReport]) -> None:
     memory, report = rested
-    sha = memory._store.live()[0].base.sha256
-    assert len(settled_ids(memory._store, sha)) == report.settled
-    assert settled_ids(memory._store, "other") == frozenset()
+    sha = memory._rooms.store.live()[0].base.sha256
+    assert len(settled_ids(memory._rooms.store, sha)) == report.settled
+    assert settled_ids(memory._rooms.store, "other") == frozenset()
 
 
 def test_a_module_of_a_lower_rank_says_the_same_in_a_larger_slot(rested: tuple[Memory, NightReport]) -> None:
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     memory, _ = rested
     (module,) = memory.modules()
@@ -103,7 +104,7 @@ def test_a_module_of_a_lower_rank_says_the_same_in_a_larger_slot(rested: tuple[M
     said: list[torch.Tensor] = []
     for rank in (8, 12):
         shape = base.shape(rank)
-        vector = memory._store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
+        vector = memory._rooms.store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
         assert vector.shape == (shape.size,)
         with torch.no_grad():
             said += base.answer_logprobs([row], base.slot(shape, vector))
@@ -112,7 +113,7 @@ def test_a_module_of_a_lower_rank_says_the_same_in_a_larger_slot(rested: tuple[M
         (plain,) = base.answer_logprobs([row])
     assert not torch.allclose(said[0], plain, atol=1e-2), "the module changes nothing"
     with pytest.raises(BaseMismatch):
-        memory._store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=base.shape(4))
+        memory._rooms.store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=base.shape(4))
 
 
 def test_the_second_night_has_nothing_to_do(rested: tuple[Memory, NightReport]) -> None:
@@ -126,7 +127,7 @@ def test_stock_peft_gives_the_same_logits(rested: tuple[Memory, NightReport], ti
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from slowwave.model import load_base
+    from slowwave.loading import load_base
 
     memory, _ = rested
     (module,) = memory.modules()
@@ -135,7 +136,7 @@ def test_stock_peft_gives_the_same_logits(rested: tuple[Memory, NightReport], ti
     stock = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32), folder)
     ids = torch.tensor([base.encode([{"role": "user", "content": "Question: Where do I live?"}]).ids])
     shape = base.shape(8)
-    vector = memory._store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
+    vector = memory._rooms.store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
     with torch.no_grad(), attached(base.slot(shape, vector)):
         ours = base.model(input_ids=ids).logits
     with torch.no_grad():
@@ -160,10 +161,10 @@ def test_a_module_that_had_to_be_weakened_is_published_weakened(
         (module,) = memory.consolidate().modules
         assert module.published
         assert module.strength == 0.9375
-        (manifest,) = memory._store.live("ada")
+        (manifest,) = memory._rooms.store.live("ada")
         assert manifest.gate["strength"] == 0.9375
         shape = load_base(memory.settings).shape(manifest.rank)
-        vector = memory._store.vector(manifest.id, user_id="ada", base_sha256=manifest.base.sha256, shape=shape)
+        vector = memory._rooms.store.vector(manifest.id, user_id="ada", base_sha256=manifest.base.sha256, shape=shape)
         torch.testing.assert_close(vector.float(), taught[0] * 0.9375, rtol=2**-7, atol=1e-8)
         assert "Porto" in memory.ask("Where do I live?", user_id="ada", use_facts=False).text
 
@@ -201,12 +202,12 @@ def test_a_crash_before_a_module_was_taken_away_is_healed_by_the_next_night(
         (old,) = memory.add("I live in Porto.", user_id="ada", said_at=DAY)
         memory.consolidate()
         with monkeypatch.context() as crash:
-            crash.setattr(memory, "_unlearn", lambda _: None)
+            crash.setattr(memory._changes, "_unlearn", lambda _: None)
             memory.update(old.id, "I live in Bergen.")
         assert len(memory.modules()) == 1, "the weights still know the old words"
         memory.consolidate()
         assert "Porto" not in memory.ask("Where do I live?", user_id="ada", use_facts=False).text
-        assert not any(known.id == old.id for one in memory._store.live() for known in one.facts)
+        assert not any(known.id == old.id for one in memory._rooms.store.live() for known in one.facts)
 
 
 def test_an_update_is_never_trained_in_its_old_words(tmp_path: Path, tiny_model: Path) -> None:
@@ -468,7 +469,7 @@ def test_closing_stops_the_night_and_the_next_one_goes_on(tmp_path: Path, tiny_m
     thread.start()
     assert inside.wait(60)
     memory.close()
-    assert not memory._night.locked(), "the night is waited for"
+    assert not memory._nights._running.locked(), "the night is waited for"
     thread.join(60)
     assert [type(error) for error in ended] == [MemoryClosed]
     assert (tmp_path / "night" / "plan.json").exists()
@@ -507,7 +508,7 @@ def test_a_writer_of_ones_own(tmp_path: Path, tiny_model: Path) -> None:
     with open_memory(tmp_path, tiny_model, writer=writer) as memory:
         memory.add(FACTS[0], user_id="ada", said_at=DAY)
         memory.consolidate()
-        for manifest in memory._store.live():
+        for manifest in memory._rooms.store.live():
             assert all(known.answer != "44" for known in manifest.questions), "an unsupported pair was kept"
 
 
@@ -596,7 +597,7 @@ def test_a_resumed_night_takes_stale_modules_away_first(
         with pytest.raises(KeyboardInterrupt):
             memory.consolidate(progress=interrupt_at("module 1 of 1: training"))
         with monkeypatch.context() as crash:
-            crash.setattr(memory, "_unlearn", lambda _: None)
+            crash.setattr(memory._changes, "_unlearn", lambda _: None)
             memory.update(old.id, "I live in Bergen.")
         with pytest.raises(KeyboardInterrupt):
             memory.consolidate(progress=interrupt_at("module 1 of 1: training"))
@@ -609,7 +610,7 @@ def test_a_date_that_changes_while_it_is_learned_is_not_published(
     """The text is the same, but what was learned of it is the old date: here the night does not hear of it in time."""
     with open_memory(tmp_path, tiny_model) as memory:
         (fact,) = memory.add("My locker code is green since yesterday.", user_id="ada", said_at=DAY)
-        monkeypatch.setattr(memory, "_unlearn", lambda _: None)
+        monkeypatch.setattr(memory._changes, "_unlearn", lambda _: None)
         monkeypatch.setattr(gate, "_TELLING", 99)  # the tiny model's module holds to this one whatever its prompt says
 
         def revise(stage: str, done: int, total: int) -> None:
@@ -752,7 +753,7 @@ def test_a_scheduled_night_tells_how_it_ended(
         jobs[0]()
         assert isinstance(ends.pop(), ZeroDivisionError)
         assert "a scheduled night failed" in caplog.text
-        with memory._night:  # one by hand is under way
+        with memory._nights._running:  # one by hand is under way
             jobs[0]()
         assert not ends
         memory.start()
@@ -774,8 +775,8 @@ def test_after_a_scheduled_night_the_memory_can_be_closed(tmp_path: Path, tiny_m
             told.set()
 
         memory.start(done=done)
-        assert memory._clock is not None
-        memory._clock._job.modify(next_run_time=datetime.now(UTC))
+        assert memory._nights._clock is not None
+        memory._nights._clock._job.modify(next_run_time=datetime.now(UTC))
         assert told.wait(60)
         assert (ends.pop(), memory.scheduled, memory.closed) == (None, False, end is Memory.close)
         memory.close()

@@ -33,7 +33,8 @@ from slowwave.consolidation.rows import TELLING, Lesson, Row, Shares, epoch_rows
 from slowwave.consolidation.teacher import ask_teacher, coarse_kl, key_of
 from slowwave.consolidation.train import Course, Trained, _enough, _restore, _save, adam_step, train
 from slowwave.errors import InvalidInput
-from slowwave.model import BaseModel, Encoded, load_base
+from slowwave.loading import load_base
+from slowwave.model import BaseModel, Encoded
 from slowwave.prompts import conversation
 from slowwave.slot import attached
 

@@ -49,7 +49,7 @@ def test_the_surest_of_a_panel_answers(
     winner: str,
     answer: str | None,
 ) -> None:
-    answerer = two_modules._answering()
+    answerer = two_modules._rooms.answerer
     route = answerer.evidence(Request(PETS, "ada", use_facts=False)).route
     spoken: dict[str, tuple[str, float]] = dict(zip(("m-boat", "m-goat"), says, strict=True))
 
@@ -73,7 +73,7 @@ def test_the_surest_of_a_panel_answers(
 
 def ways(memory: Memory, monkeypatch: pytest.MonkeyPatch, **options: float) -> tuple[list[str], int]:
     """The merge methods and panels of one answer from two modules, and how many modules it names."""
-    serving = memory._answering()._serving
+    serving = memory._rooms.answerer._serving
     slot, stack = serving.slot, serving.stack
     taken: list[str] = []
 
@@ -96,7 +96,7 @@ def ways(memory: Memory, monkeypatch: pytest.MonkeyPatch, **options: float) -> t
 def test_modules_are_combined_as_the_setting_says(
     two_modules: Memory, monkeypatch: pytest.MonkeyPatch, combine: Combine
 ) -> None:
-    two_modules.settings = two_modules.settings.model_copy(update={"combine": combine})
+    two_modules._rooms.settings = two_modules.settings.model_copy(update={"combine": combine})
     way = "panel" if combine == "auto" else combine
     assert ways(two_modules, monkeypatch) == ([way], 1 if way in {"panel", "single"} else 2)
 
@@ -107,11 +107,11 @@ def test_modules_of_different_ranks_answer_together(tmp_path: Path, tiny_model: 
             memory, "m-boat", "My boat is called Meringue.", ("What is my boat called?", "Meringue"), rank=4, size=0.1
         )
         publish(memory, "m-goat", "My goat is called Nimbus.", ("What is my goat called?", "Nimbus"), rank=6, size=0.1)
-        base, serving = memory._answering().base, memory._answering()._serving
-        route = memory._answering().evidence(Request(PETS, "ada", use_facts=False)).route
+        base, serving = memory._rooms.answerer.base, memory._rooms.answerer._serving
+        route = memory._rooms.answerer.evidence(Request(PETS, "ada", use_facts=False)).route
         shape = base.shape(6)
         parts = {
-            name: memory._store.vector(name, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
+            name: memory._rooms.store.vector(name, user_id="ada", base_sha256=base.ref.sha256, shape=shape)
             for name in ("m-boat", "m-goat")
         }
         slot = serving.slot("ada", route, "linear", 1.0)
@@ -127,9 +127,9 @@ def test_modules_of_different_ranks_answer_together(tmp_path: Path, tiny_model: 
 def test_a_module_that_goes_while_an_answer_is_under_way_takes_no_part(
     two_modules: Memory, gone: tuple[str, ...]
 ) -> None:
-    answerer = two_modules._answering()
+    answerer = two_modules._rooms.answerer
     evidence = answerer.evidence(Request(PETS, "ada", use_facts=False))
-    two_modules._store.retire(gone)
+    two_modules._rooms.store.retire(gone)
     answerer.forget(["ada"])
     assert answerer._serving.stack("ada", evidence.route, 1.0) is None
     slot = answerer._serving.slot("ada", evidence.route, "ties", 1.0)
@@ -148,9 +148,9 @@ def test_a_panel_that_cannot_be_compared_leaves_it_to_one_module(
 def test_where_a_module_of_a_panel_has_gone_the_heaviest_of_the_others_answers(
     two_modules: Memory, monkeypatch: pytest.MonkeyPatch, gone: tuple[str, ...]
 ) -> None:
-    answerer = two_modules._answering()
+    answerer = two_modules._rooms.answerer
     evidence = answerer.evidence(Request(PETS, "ada", use_facts=False))
-    two_modules._store.retire(gone)
+    two_modules._rooms.store.retire(gone)
     answerer.forget(["ada"])
     asked: list[bool] = []
 
@@ -188,13 +188,13 @@ def test_a_damaged_module_is_no_evidence(tmp_path: Path, tiny_model: Path) -> No
         publish(memory, "m-torn", "My goat is called Nimbus.", ("What is my goat called?", "Nimbus"))
         question = "What is my boat and my goat called?"
         request = Request(question, "ada", use_facts=False)
-        whole = memory._answering().evidence(request)
+        whole = memory._rooms.answerer.evidence(request)
         assert {name for name, _ in whole.route.modules} == {"m-good", "m-torn"}
         assert {"Meringue", "Nimbus"} <= set(whole.sources)
         weights = tmp_path / "modules" / "m-torn" / "adapter_model.safetensors"
         weights.write_bytes(weights.read_bytes()[:-1])
-        memory._answering().forget(["ada"])
-        torn = memory._answering().evidence(request)
+        memory._rooms.answerer.forget(["ada"])
+        torn = memory._rooms.answerer.evidence(request)
         assert torn.route.modules == (("m-good", 1.0),)
         assert torn.sources == ("Meringue",)
         assert torn.nearness == torn.route.score <= whole.nearness
@@ -210,7 +210,7 @@ def test_a_damaged_module_is_no_evidence(tmp_path: Path, tiny_model: Path) -> No
 
 def watch_embedder(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Every list of texts that is embedded from now on."""
-    embedder = memory._open()[0]
+    embedder = memory._rooms.embedder
     seen: list[list[str]] = []
     encode = embedder.encode
 
@@ -234,11 +234,11 @@ def same_routes(one: Router, other: Router) -> bool:
 def test_a_publication_touches_the_rows_of_its_module_alone(
     two_modules: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serving = two_modules._answering()._serving
+    serving = two_modules._rooms.answerer._serving
     router, _ = serving.router("ada")
     seen = watch_embedder(two_modules, monkeypatch)
     publish(two_modules, "m-moat", "My moat is called Ripple.", ("What is my moat called?", "Ripple"))
-    two_modules._store.retire(["m-goat"])
+    two_modules._rooms.store.retire(["m-goat"])
     seen.clear()
     later, manifests = serving.router("ada")
     assert later is router
@@ -251,7 +251,7 @@ def test_a_publication_touches_the_rows_of_its_module_alone(
 
 def test_what_one_user_forgets_costs_no_other_anything(two_modules: Memory) -> None:
     publish(two_modules, "m-bob", "My boat is called Anchor.", ("What is my boat called?", "Anchor"), user_id="bob")
-    serving = two_modules._answering()._serving
+    serving = two_modules._rooms.answerer._serving
     routes = {user: Route(((name, 1.0),)) for user, name in (("ada", "m-boat"), ("bob", "m-bob"))}
     routers = {user: serving.router(user)[0] for user in routes}
     slots = {user: serving.slot(user, route, "single", 1.0) for user, route in routes.items()}
@@ -269,7 +269,7 @@ def test_what_one_user_forgets_costs_no_other_anything(two_modules: Memory) -> N
 
 def test_routers_are_kept_for_the_users_who_asked_last(two_modules: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving_module, "_USERS", 2)
-    serving = two_modules._answering()._serving
+    serving = two_modules._rooms.answerer._serving
     publish(two_modules, "m-bob", "My boat is called Anchor.", ("What is my boat called?", "Anchor"), user_id="bob")
     routers = {user: serving.router(user)[0] for user in ("ada", "bob")}
     assert serving.loads("bob", "m-bob")
@@ -283,7 +283,7 @@ def test_routers_are_kept_for_the_users_who_asked_last(two_modules: Memory, monk
 def test_what_is_published_for_one_user_calibrates_no_others_router(
     two_modules: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serving = two_modules._answering()._serving
+    serving = two_modules._rooms.answerer._serving
     router, _ = serving.router("ada")
     calibrations: list[Router] = []
     monkeypatch.setattr(Router, "calibrate", lambda self, encode: calibrations.append(self))
@@ -296,7 +296,7 @@ def test_what_is_published_for_one_user_calibrates_no_others_router(
 
 
 def test_what_is_published_for_one_user_leaves_merged_routes_of_all(two_modules: Memory) -> None:
-    serving = two_modules._answering()._serving
+    serving = two_modules._rooms.answerer._serving
     route = Route((("m-boat", 0.8), ("m-goat", 0.2)))
     first = serving.slot("ada", route, "ties", 1.0)
     publish(two_modules, "m-moat", "My moat is called Ripple.", ("What is my moat called?", "Ripple"))
@@ -316,7 +316,7 @@ def test_answers_route_by_a_calibrated_boundary(
         publish(memory, "m-first", "My things are called Ripple.", *questions)
         publish(memory, "m-second", "My other things are called Ripple.", *questions)
         seen = watch_embedder(memory, monkeypatch)
-        serving = memory._answering()._serving
+        serving = memory._rooms.answerer._serving
         router, _ = serving.router("ada")
         assert len(router) >= 64
         assert router.calibration.shift != 0.0

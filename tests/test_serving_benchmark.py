@@ -88,7 +88,7 @@ def test_the_endless_model_decodes_as_many_tokens_as_it_is_asked_for(room: Room)
     prompt = room.prompt("What is my name?", 2)
     said = room.base.generate([prompt], 40)[0]
     assert said.finished, "else this test shows nothing"
-    assert sum(1 for _ in room.endless._steps([prompt], 40, None)) == 40
+    assert sum(1 for _ in room.endless.decoder.steps([prompt], 40, None)) == 40
     assert room.base.generate([prompt], 40)[0].ids == said.ids, "the model itself is as it was"
 
 
@@ -155,7 +155,7 @@ def counted(room: Room, way: Way, patch: pytest.MonkeyPatch) -> tuple[list[str],
         running.pop()
         return spent
 
-    patch.setattr(room.memory._store, "vector", watched("read", room.memory._store.vector))
+    patch.setattr(room.memory._rooms.store, "vector", watched("read", room.memory._rooms.store.vector))
     patch.setattr(answers, "merge", watched("merge", merge))
     patch.setattr(
         room.answerer._gatherer._embedder, "encode", watched("embed", room.answerer._gatherer._embedder.encode)

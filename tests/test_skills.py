@@ -25,7 +25,8 @@ from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, pr
 from slowwave.consolidation.train import _batches
 from slowwave.consolidation.writers import write
 from slowwave.errors import WeightsError
-from slowwave.model import BaseModel, Encoded, _load, load_base
+from slowwave.loading import _load, load_base
+from slowwave.model import BaseModel, Encoded
 from slowwave.prompts import chat
 from slowwave.types import Fact, Message, QAPair
 from slowwave.weights import base_model

@@ -19,7 +19,8 @@ from slowwave import Memory, Settings
 from slowwave.consolidation.gate import Verdict, examine
 from slowwave.consolidation.rows import Lesson, epoch_rows
 from slowwave.consolidation.train import Recipe, Trained, recipe_for, train
-from slowwave.model import BaseModel, load_base
+from slowwave.loading import load_base
+from slowwave.model import BaseModel
 
 ASKED = {
     "What is my favourite colour?": "green",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modules import publish
 
 from slowwave import Memory, Message
-from slowwave.facts import fact_id
+from slowwave.records import fact_id
 from slowwave.superseding import replaces, subject
 from slowwave.types import Fact
 from slowwave.versions import Ledger
@@ -221,7 +221,7 @@ def test_a_change_replaces_all_that_was_true_together(memory: Memory) -> None:
     assert live(memory) == ["I moved to Faro.", "I live in Bergen."], "nothing says that this changed since"
     memory.delete(faro.id)
     assert live(memory) == ["I live in Bergen."]
-    assert memory._facts.with_older("ada") == memory.get_all(user_id="ada"), "older versions go along"
+    assert memory._rooms.facts.with_older("ada") == memory.get_all(user_id="ada"), "older versions go along"
 
 
 def test_a_replaced_fact_leaves_the_weights_at_once(tmp_path: Path, tiny_model: Path) -> None:

@@ -1,0 +1,54 @@
+"""Yes or no: a small reader cannot tell, so what was said about the matter is quoted to whoever asks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from slowwave.prompts import render_fact
+from slowwave.quarantine import without_orders
+from slowwave.queries import core
+from slowwave.types import ScoredFact
+
+__all__ = ["asks_yes_or_no", "quotation", "to_quote"]
+
+_NEAR = 0.5
+"""The least score of a fact that is quoted: below it what is found is more often beside the matter (benchmarks/LOG.md)."""
+_LONGEST = 300
+"""Characters of a fact that is quoted as a whole."""
+_VERB = (
+    r"(?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|shall|should|must|may|might"
+    r"|(?:are|is|was|were|do|does|did|have|has|had|ca|could|wo|would|should|must)n't)"
+)
+_ASKS = re.compile(rf"{_VERB}\b(?! (?:you|we ask)\b)", re.IGNORECASE)
+_INDIRECTLY = re.compile(
+    r"\b(?:know|tell|told|say|said|remember|remind|recall|show|mention|find out|explain|figure out)\b.*"
+    r"\b(?:what|which|who|whom|whose|where|when|how|why)\b",
+    re.IGNORECASE,
+)
+"""Is no question of yes or no, whatever its form: "Did I say where I live?"."""
+
+
+def asks_yes_or_no(question: str) -> bool:
+    """Whether a question about something else than the assistant wants a yes or a no.
+
+    >>> [asks_yes_or_no(one) for one in ("Am I allergic to nuts?", "Did I say where I live?", "What do I eat?")]
+    [True, False, False]
+    """
+    asked = core(question)
+    return _ASKS.match(asked) is not None and _INDIRECTLY.search(asked) is None
+
+
+def to_quote(facts: Sequence[ScoredFact]) -> tuple[ScoredFact, ...]:
+    """The facts that are near enough to a question to be quoted as they are; without those that hide an order."""
+    return tuple(
+        hit
+        for hit in facts
+        if hit.score >= _NEAR and len(hit.text) <= _LONGEST and without_orders(hit.text) == hit.text
+    )
+
+
+def quotation(facts: Sequence[ScoredFact]) -> str:
+    """Facts with their days and speakers, a line each, as they were said: the newest last."""
+    told = sorted((hit.fact for hit in facts), key=lambda fact: fact.said_at)
+    return "\n".join(render_fact(fact).removeprefix("- ") for fact in told)

@@ -58,43 +58,6 @@ def _rarity(texts: int, having: int) -> float:
     return math.log(1 + (texts - having + 0.5) / (having + 0.5))
 
 
-class LexicalIndex:
-    """BM25 (Robertson and Zaragoza, 2009; the `bm25s` library) over short texts, scaled to 0..1."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        import bm25s
-
-        self._size = len(texts)
-        corpus = [tokens(text) for text in texts]
-        self._frequency: dict[str, int] = {}
-        for words in corpus:
-            for word in set(words):
-                self._frequency[word] = self._frequency.get(word, 0) + 1
-        self._index: bm25s.BM25 | None = None
-        if self._frequency:
-            self._index = bm25s.BM25(k1=_K1, b=_B, method="lucene")
-            self._index.index(corpus, show_progress=False)
-
-    def scores(self, query: str) -> NDArray[np.float32]:
-        """How well each text covers the query, shape (texts,): 0 is nothing, 1 the query's every word, often.
-
-        The bound counts the query's unknown words too, so a text that has only the common words of a query scores low.
-        """
-        import numpy as np
-
-        words = sorted(set(tokens(query)))
-        known = [word for word in words if word in self._frequency]
-        if self._index is None or not known:
-            return np.zeros(self._size, dtype=np.float32)
-        raw = np.asarray(self._index.get_scores(known), dtype=np.float32)
-        share: NDArray[np.float32] = np.clip(raw / sum(self._weight(word) for word in words), 0.0, 1.0)
-        return share
-
-    def _weight(self, word: str) -> float:
-        # A text of average length that has the word once scores idf * 1 / (1 + k1).
-        return _rarity(self._size, self._frequency.get(word, 0)) / (1 + _K1)
-
-
 @dataclass(slots=True)
 class _Term:
     """One word: where it occurs. It lives as long as a block has it, so that no word outlives its text."""
@@ -286,6 +249,34 @@ class BlockWords:
         """The idf of each word of a query among all rows; known or not, it is above 0."""
         known = {word: self._terms.get(word) for word in sorted(set(tokens(query)))}
         return {word: _rarity(self._rows, 0 if term is None else term.rows) for word, term in known.items()}
+
+
+class LexicalIndex:
+    """BM25 (Robertson and Zaragoza, 2009; Lucene's idf) over short texts that come and go, scaled to 0..1."""
+
+    def __init__(self, texts: Sequence[str] = ()) -> None:
+        self._words = BlockWords()
+        self._size = 0
+        for place, text in enumerate(texts):
+            self.put(place, text)
+
+    def put(self, place: int, text: str) -> None:
+        """Take in a text at a place that is free; places are small numbers."""
+        self._words.add(place, [text])
+        self._size = max(self._size, place + 1)
+
+    def drop(self, place: int) -> None:
+        """Forget a text, and every word that no other text has."""
+        self._words.remove(place)
+
+    def scores(self, query: str) -> NDArray[np.float32]:
+        """How well each text covers the query, shape (places,): 0 is nothing, 1 the query's every word, often.
+
+        The bound counts the query's unknown words too, so a text that has only the common words of a query scores low.
+        """
+        # A text of average length that has a word once scores idf / (1 + k1).
+        shares: NDArray[np.float32] = self._words.block_scores(query, self._size) * (1 + _K1)
+        return shares.clip(0.0, 1.0)
 
 
 def _summed(rows: Sequence[Counter[str]]) -> Counter[str]:

@@ -58,7 +58,7 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("slowwave", "torch", "transformers", "peft", "sentence-transformers", "chromadb", "bm25s", "numpy")
+PACKAGES = ("slowwave", "torch", "transformers", "peft", "sentence-transformers", "chromadb", "numpy")
 
 Figures = Mapping[str, float]
 

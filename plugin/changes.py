@@ -105,7 +105,7 @@ class Changes:
         rooms.store.retire(carriers)
         Journal(rooms.layout.night).drop(gone)
         Attempts(rooms.layout.attempts).drop(gone)
-        rooms.forget(users)
+        rooms.forget_answers(users)
 
 
 def _only(fact: Fact, *names: str) -> dict[str, Scalar]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,12 +34,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Added", "FactStore"]
+__all__ = ["Added", "FactStore", "Watcher"]
 
 logger = logging.getLogger(__name__)
 
 _AT_ONCE = 256
 """Deleted embeddings that an index is searched for at once."""
+
+
+Watcher = Callable[[Sequence[Fact], Sequence[Fact]], None]
+"""Is told of facts that were written, as they are now, and of facts that are gone."""
 
 
 class Added(NamedTuple):
@@ -79,7 +82,7 @@ class FactStore:
             )
         self._graves = Graves(self._open("tombstones", None), folder / "tombstone.key")
         blank_unused(folder)
-        self._changes: Counter[str] = Counter()
+        self._watchers: list[Watcher] = []
         self.version = 0
         """Grows with every change in this process; caches are keyed by it."""
 
@@ -147,7 +150,7 @@ class FactStore:
             # Chroma keeps a key that is left out; one that is None goes.
             gone: dict[str, Any] = dict.fromkeys(old.metadata.keys() - new.metadata.keys())
             self._facts.update(ids=[new.id], metadatas=[{**as_row(new), **gone}])
-            self._changed([new])
+            self._tell([new])
 
     def delete(self, facts: Sequence[Fact]) -> None:
         """Delete facts and leave tombstones: keyed hashes that keep them from being learned again.
@@ -171,7 +174,7 @@ class FactStore:
                 self._facts.get(ids=page)
             for page in pages(ids):
                 self._facts.delete(ids=page)
-            self._changed(facts)
+            self._tell(gone=facts)
             self._scrub({key: vectors.get(key) for key in ids})
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -272,16 +275,16 @@ class FactStore:
         """The key of this memory's hashes of texts."""
         return self._graves.key
 
-    def changes(self, user_id: str) -> int:
-        """How often a user's facts changed in this process; caches of theirs are keyed by it."""
-        return self._changes[user_id]
+    def watch(self, watcher: Watcher) -> None:
+        """Tell this one of every change from now on, once it is written: facts as they are now, and facts that are gone."""
+        self._watchers.append(watcher)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _changed(self, facts: Sequence[Fact]) -> None:
-        for user_id in {fact.user_id for fact in facts}:
-            self._changes[user_id] += 1
-        self.version += bool(facts)
+    def _tell(self, changed: Sequence[Fact] = (), gone: Sequence[Fact] = ()) -> None:
+        self.version += bool(changed or gone)
+        for watcher in self._watchers:
+            watcher(changed, gone)
 
     def _scrub(self, gone: Mapping[str, NDArray[np.float32] | None]) -> None:
         """Overwrite what Chroma keeps of deleted facts, given with their embeddings."""
@@ -344,7 +347,7 @@ class FactStore:
         for start in range(0, len(facts), PAGE):
             part = facts[start : start + PAGE]
             self._facts.update(ids=[fact.id for fact in part], metadatas=[as_row(fact) for fact in part])
-        self._changed(facts)
+            self._tell(part)
 
     def _write(self, facts: Sequence[Fact]) -> None:
         if not facts:
@@ -358,10 +361,10 @@ class FactStore:
                 embeddings=vectors[start : start + PAGE].tolist(),
                 metadatas=[as_row(fact) for fact in part],
             )
-        if self.version == 0:  # the first write may have made the index
-            with self._calls.alone():
-                blank_unused(self._folder)
-        self._changed(facts)
+            if self.version == 0:  # the first write may have made the index
+                with self._calls.alone():
+                    blank_unused(self._folder)
+            self._tell(part)
 
     def _read(self, ids: Sequence[str]) -> list[Fact]:
         facts: list[Fact] = []

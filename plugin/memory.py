@@ -220,7 +220,11 @@ class Memory:
         """
         if offset < 0 or (limit is not None and limit < 0):
             raise InvalidInput("Bad limit or offset", (limit, offset), "Give 0 or more.")
-        facts = self._rooms.facts.live(user_id if user_id is None else check_user(user_id), check_where(where))
+        where = check_where(where)
+        if user_id is None or where:
+            facts = self._rooms.facts.live(user_id if user_id is None else check_user(user_id), where)
+        else:
+            facts = self._rooms.recall.live(check_user(user_id))  # they are at hand: thousands are not read again
         return facts[offset : None if limit is None else offset + limit]
 
     def update(
@@ -426,7 +430,7 @@ class Memory:
 
     def version(self, user_id: str | None = None) -> str:
         """A short text that changes whenever facts or modules change: a key for caches of answers within this process."""
-        count = len(self._rooms.facts.live(user_id)) if user_id is not None else 0
+        count = self._rooms.recall.count(user_id) if user_id is not None else 0
         return f"{self._rooms.store.version}.{self._rooms.facts.version}.{count}"
 
     # -- life ------------------------------------------------------------------------------------------------------

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from slowwave.adapters_store.lexical import LexicalIndex
@@ -27,27 +26,53 @@ _USERS = 256
 """Of how many users the words are kept ready, those who asked last."""
 
 
-@dataclass(frozen=True)
 class _Index:
-    """The live facts of one user, as they were after so many changes."""
+    """The live facts of one user and their words: read once, then changed along with the store."""
 
-    changes: int
-    facts: list[Fact]
-    places: dict[str, int]
-    """Where a fact stands in `facts`, by its id."""
-    words: LexicalIndex
-    filters: OrderedDict[tuple[tuple[str, str, str], ...], NDArray[np.bool_]] = field(default_factory=OrderedDict)
-    """Which facts match a filter, each of shape (facts,)."""
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        self.places: dict[str, int] = {}
+        """Where a fact stands in `facts`, by its id."""
+        self.facts: list[Fact | None] = []
+        self.words = LexicalIndex()
+        self.filters: OrderedDict[tuple[tuple[str, str, str], ...], NDArray[np.bool_]] = OrderedDict()
+        """Which facts match a filter, each of shape (places,)."""
+        self._free: list[int] = []
+        for fact in facts:
+            self.put(fact)
+
+    def put(self, fact: Fact) -> None:
+        """A fact that is new, or has another date, other metadata or other white space."""
+        self.filters.clear()
+        place = self.places.get(fact.id)
+        if place is not None and (known := self.facts[place]) is not None and known.text == fact.text:
+            self.facts[place] = fact
+            return
+        self.drop(fact.id)
+        place = self._free.pop() if self._free else len(self.facts)
+        self.facts[place : place + 1] = [fact]
+        self.places[fact.id] = place
+        self.words.put(place, fact.text)
+
+    def drop(self, fact_id: str) -> None:
+        """A fact that is gone, or has given way to a newer version."""
+        place = self.places.pop(fact_id, None)
+        if place is not None:
+            self.filters.clear()
+            self.facts[place] = None
+            self.words.drop(place)
+            self._free.append(place)
 
 
 class Recall:
-    """Hybrid search over one memory's facts. The lexical index of a user is a cache, rebuilt when facts change."""
+    """Hybrid search over one memory's facts."""
 
     def __init__(self, facts: FactStore, embedder: Embedder) -> None:
         self._facts = facts
         self._embedder = embedder
         self._lock = threading.Lock()
+        """Whoever holds it may read the store, and waits for nobody who writes."""
         self._indexes: OrderedDict[str, _Index] = OrderedDict()
+        facts.watch(self._follow)
 
     def search(
         self, query: str, user_id: str, k: int, where: Mapping[str, Scalar] | None = None
@@ -57,19 +82,20 @@ class Recall:
         A fact's score is the mean of its cosine similarity and its lexical coverage (both 0..1).
         """
         vector = self._embedder.encode([query])[0]
-        index = self._index(user_id)
-        facts = index.facts
-        if not facts:
+        count = self.count(user_id)
+        if not count:
             return [], vector
-        dense = dict[str, float]()
-        found = dict[str, Fact]()
-        for fact, cosine in self._facts.nearest(vector, user_id, min(len(facts), k * _POOL), where):
-            found[fact.id], dense[fact.id] = fact, max(0.0, cosine)
-        words = index.words.scores(query)  # (facts,)
-        # What a query costs in Python depends on k alone; what grows with the facts is left to numpy.
-        for place in _best(words if where is None else words * self._allowed(index, user_id, where), k * _POOL):
-            found.setdefault(facts[place].id, facts[place])
-        covered = {key: float(words[index.places[key]]) for key in found if key in index.places}
+        near = self._facts.nearest(vector, user_id, min(count, k * _POOL), where)
+        found = {fact.id: fact for fact, _ in near}
+        dense = {fact.id: max(0.0, cosine) for fact, cosine in near}
+        with self._lock:
+            index = self._index(user_id)
+            words = index.words.scores(query)  # (places,)
+            # What a query costs in Python depends on k alone; what grows with the facts is left to numpy.
+            for place in _best(words if where is None else words * self._allowed(index, user_id, where), k * _POOL):
+                if (fact := index.facts[place]) is not None:
+                    found.setdefault(fact.id, fact)
+            covered = {key: float(words[index.places[key]]) for key in found if key in index.places}
         missing = [key for key in found if key not in dense]
         for key, stored in self._facts.vectors(missing).items():
             dense[key] = max(0.0, float(stored @ vector))
@@ -81,45 +107,56 @@ class Recall:
         scored.sort(key=lambda hit: (-hit.score, hit.fact.id))
         return scored[:k], vector
 
+    def live(self, user_id: str) -> list[Fact]:
+        """The live facts of a user, oldest first."""
+        with self._lock:
+            facts = [fact for fact in self._index(user_id).facts if fact is not None]
+        return sorted(facts, key=lambda fact: (fact.said_at, fact.id))
+
     def count(self, user_id: str) -> int:
         """How many live facts a user has."""
-        return len(self._index(user_id).facts)
-
-    def forget(self, user_ids: Sequence[str]) -> None:
-        """Drop the cached words of users at once."""
         with self._lock:
-            for user_id in user_ids:
-                self._indexes.pop(user_id, None)
+            return len(self._index(user_id).places)
 
     def _index(self, user_id: str) -> _Index:
+        """A user's index; whoever calls holds the lock."""
+        index = self._indexes.get(user_id)
+        if index is None:
+            # What is written while this is read waits for the lock, and is followed then.
+            index = self._indexes[user_id] = _Index(self._facts.live(user_id))
+        self._indexes.move_to_end(user_id)
+        if len(self._indexes) > _USERS:
+            self._indexes.popitem(last=False)
+        return index
+
+    def _follow(self, changed: Sequence[Fact], gone: Sequence[Fact]) -> None:
+        """Take over what changed in the store."""
         with self._lock:
-            changes = self._facts.changes(user_id)
-            cached = self._indexes.get(user_id)
-            if cached is None or cached.changes != changes:
-                facts = self._facts.live(user_id)
-                places = {fact.id: place for place, fact in enumerate(facts)}
-                cached = _Index(changes, facts, places, LexicalIndex([fact.text for fact in facts]))
-                self._indexes[user_id] = cached
-            self._indexes.move_to_end(user_id)
-            if len(self._indexes) > _USERS:
-                self._indexes.popitem(last=False)
-            return cached
+            for fact in changed:
+                if (index := self._indexes.get(fact.user_id)) is None:
+                    continue
+                if fact.superseded_by is None:
+                    index.put(fact)
+                else:
+                    index.drop(fact.id)
+            for fact in gone:
+                if (index := self._indexes.get(fact.user_id)) is not None:
+                    index.drop(fact.id)
 
     def _allowed(self, index: _Index, user_id: str, where: Mapping[str, Scalar]) -> NDArray[np.bool_]:
-        """Which facts of an index match a filter, shape (facts,)."""
+        """Which facts of an index match a filter, shape (places,)."""
         import numpy as np
 
         key = tuple(sorted((name, type(value).__name__, str(value)) for name, value in where.items()))
-        with self._lock:
-            if key not in index.filters:
-                mask = np.zeros(len(index.facts), dtype=np.bool_)
-                matching = (index.places.get(fact.id) for fact in self._facts.live(user_id, where))
-                mask[[place for place in matching if place is not None]] = True
-                index.filters[key] = mask
-                while len(index.filters) > _FILTERS:
-                    index.filters.popitem(last=False)
-            index.filters.move_to_end(key)
-            return index.filters[key]
+        if key not in index.filters:
+            mask = np.zeros(len(index.facts), dtype=np.bool_)
+            matching = (index.places.get(fact.id) for fact in self._facts.live(user_id, where))
+            mask[[place for place in matching if place is not None]] = True
+            index.filters[key] = mask
+            while len(index.filters) > _FILTERS:
+                index.filters.popitem(last=False)
+        index.filters.move_to_end(key)
+        return index.filters[key]
 
 
 def _best(scores: NDArray[np.float32], count: int) -> list[int]:

@@ -105,12 +105,10 @@ class Rooms:
             if self._answerer is not None and self._answerer.base is not base:
                 self._answerer = None
 
-    def forget(self, users: Iterable[str]) -> None:
-        """Take what users said out of every cache."""
-        names = sorted(set(users))
-        self.recall.forget(names)
+    def forget_answers(self, users: Iterable[str]) -> None:
+        """Take what users said out of every cache of answers; the words of facts follow the store."""
         if (ready := self._answerer) is not None:
-            ready.forget(names)
+            ready.forget(sorted(set(users)))
 
     def check_open(self) -> None:
         """Raises MemoryClosed if the memory was closed."""

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -27,6 +27,7 @@ from slowwave import Memory, Message, facts, graves, recall, scrub
 from slowwave.collection import Calls, Collection
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
 from slowwave.intake import to_facts
+from slowwave.recall import Recall
 from slowwave.records import fact_id
 from slowwave.scrub import blank_unused
 from slowwave.types import Fact
@@ -428,6 +429,74 @@ def test_the_words_of_a_user_are_kept_until_others_push_them_out(
     memory.search("who", user_id="cem")
     assert list(memory._rooms.recall._indexes) == ["ada", "cem"], "who asked longest ago goes"
     assert {hit.text for hit in memory.search("figs", user_id="ben")} == {"I am ben.", "I like figs."}
+
+
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["add", "say", "update", "revise", "delete"]), st.integers(0, 4), st.integers(0, 4)),
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CHANGES)
+def test_what_is_kept_ready_is_what_the_store_holds(memory: Memory, changes: list[tuple[str, int, int]]) -> None:
+    """Whatever changes between searches: the words follow, and nothing is read again."""
+    said = [
+        f"My {thing} is called {name}." for thing, name in zip("boat cat dog owl fox".split(), "abcde", strict=True)
+    ]
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    memory.delete_all(user_id="ada")
+    memory.search("boat", user_id="ada")
+    read, live = memory._rooms.facts.live, list[object]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory._rooms.facts, "live", lambda *given: live.append(given) or read(*given))
+        for number, (what, one, other) in enumerate(changes):
+            facts = memory.get_all(user_id="ada")
+            later = day + timedelta(days=number + 1)
+            if what == "add":
+                memory.add(f"{said[one]} {number}", user_id="ada", said_at=later)
+            elif what == "say":
+                memory.add(
+                    [{"role": "user", "content": f"My phone number is {other}{one}."}], user_id="ada", said_at=later
+                )
+            elif facts:
+                fact = facts[one % len(facts)]
+                if what == "update":
+                    memory.update(fact.id, f"{said[other]} {number}", said_at=later)
+                elif what == "revise":
+                    memory.update(fact.id, fact.text, said_at=later, metadata={"kind": other})
+                else:
+                    memory.delete(fact.id)
+    assert live == []
+    recall = memory._rooms.recall
+    assert recall.live("ada") == read("ada")
+    fresh = Recall(memory._rooms.facts, memory._rooms.embedder)
+    for question in (*said, "phone number", "nothing"):
+        assert recall.search(question, "ada", 5)[0] == fresh.search(question, "ada", 5)[0]
+        assert recall.search(question, "ada", 5, {"kind": 1})[0] == fresh.search(question, "ada", 5, {"kind": 1})[0]
+
+
+def test_a_page_that_was_written_is_found_though_the_next_one_fails(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "PAGE", 2)
+    memory.add("My cat is called Miso.", user_id="ada")
+    memory.search("cat", user_id="ada")
+    chroma = memory._rooms.facts._facts
+    written: list[int] = []
+
+    def upsert(**rows: Any) -> None:
+        if written:
+            raise OSError("disk full")
+        written.append(len(rows["ids"]))
+        chroma.upsert(**rows)
+
+    with monkeypatch.context() as full:
+        full.setattr(memory._rooms.facts, "_facts", SimpleNamespace(upsert=upsert, get=chroma.get))
+        with pytest.raises(OSError, match="disk full"):
+            memory.add_many(["I like figs.", "I like dates.", "I like plums."], user_id="ada")
+    assert {hit.text for hit in memory.search("what do I like", user_id="ada")} >= {"I like figs.", "I like dates."}
+    assert len(memory.get_all(user_id="ada")) == 3
 
 
 def test_to_be_alone_is_to_wait_for_the_calls_that_are_in() -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import bm25s
 import numpy as np
 import pytest
 from hypothesis import given
@@ -119,6 +120,20 @@ def test_lexical_scores_rank_by_brute_force_bm25() -> None:
     np.testing.assert_allclose(LexicalIndex(texts).scores(query), np.clip(np.array(expected) / bound, 0, 1), rtol=1e-4)
 
 
+def by_bm25s(texts: Sequence[str], query: str) -> NDArray[np.float32]:
+    """What the library of that name says of the same texts, scaled as here, shape (texts,)."""
+    corpus, asked = [tokens(text) for text in texts], sorted(set(tokens(query)))
+    having = {word: sum(word in words for words in corpus) for word in asked}
+    known = [word for word in asked if having[word]]
+    if not known:
+        return np.zeros(len(texts), dtype=np.float32)
+    library = bm25s.BM25(k1=1.5, b=0.75, method="lucene")
+    library.index(corpus, show_progress=False)
+    raw = np.asarray(library.get_scores(known), dtype=np.float32)
+    bound = sum(np.log(1 + (len(texts) - df + 0.5) / (df + 0.5)) / 2.5 for df in having.values())
+    return np.clip(raw / np.float32(bound), 0.0, 1.0)
+
+
 def test_unknown_words_lower_the_score() -> None:
     index = LexicalIndex(["I live in Porto."])
     assert index.scores("live Porto")[0] > index.scores("live Porto submarine")[0] > 0
@@ -141,9 +156,25 @@ def words_of(held: Mapping[int, Sequence[str]]) -> BlockWords:
 @given(blocks, texts)
 def test_rows_of_blocks_score_as_in_one_index(held: list[list[str]], query: str) -> None:
     scores = words_of(dict(enumerate(held))).row_scores(query, range(len(held)))
-    np.testing.assert_allclose(
-        scores, LexicalIndex([text for block in held for text in block]).scores(query), atol=1e-5
-    )
+    np.testing.assert_allclose(scores, by_bm25s([text for block in held for text in block], query), atol=1e-5)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), texts)), min_size=1, max_size=12), texts)
+def test_texts_that_come_and_go_score_as_the_library_says_of_those_that_are_there(
+    moves: list[tuple[int, str | None]], query: str
+) -> None:
+    index, held = LexicalIndex(), dict[int, str]()
+    for place, text in moves:
+        if place in held:
+            index.drop(place)
+            del held[place]
+        if text is not None:
+            index.put(place, text)
+            held[place] = text
+    scores = index.scores(query)
+    places = sorted(held)
+    np.testing.assert_allclose(scores[places], by_bm25s([held[place] for place in places], query), atol=1e-5)
+    assert not np.delete(scores, places).any(), "what is gone covers nothing"
 
 
 @given(blocks, texts)

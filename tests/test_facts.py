@@ -449,7 +449,12 @@ def test_what_is_kept_ready_is_what_the_store_holds(memory: Memory, changes: lis
     memory.search("boat", user_id="ada")
     read, live = memory._rooms.facts.live, list[object]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory._rooms.facts, "live", lambda *given: live.append(given) or read(*given))
+
+        def watched(*given: Any) -> list[Fact]:
+            live.append(given)
+            return read(*given)
+
+        patch.setattr(memory._rooms.facts, "live", watched)
         for number, (what, one, other) in enumerate(changes):
             facts = memory.get_all(user_id="ada")
             later = day + timedelta(days=number + 1)

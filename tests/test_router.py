@@ -131,7 +131,8 @@ def by_bm25s(texts: Sequence[str], query: str) -> NDArray[np.float32]:
     library.index(corpus, show_progress=False)
     raw = np.asarray(library.get_scores(known), dtype=np.float32)
     bound = sum(np.log(1 + (len(texts) - df + 0.5) / (df + 0.5)) / 2.5 for df in having.values())
-    return np.clip(raw / np.float32(bound), 0.0, 1.0)
+    scaled: NDArray[np.float32] = np.clip(raw / np.float32(bound), 0.0, 1.0)
+    return scaled
 
 
 def test_unknown_words_lower_the_score() -> None:

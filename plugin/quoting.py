@@ -20,7 +20,7 @@ _VERB = (
     r"(?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|shall|should|must|may|might"
     r"|(?:are|is|was|were|do|does|did|have|has|had|ca|could|wo|would|should|must)n't)"
 )
-_ASKS = re.compile(rf"{_VERB}\b(?! (?:you|we ask)\b)", re.IGNORECASE)
+_ASKS = re.compile(rf"{_VERB}\b(?! you\b)", re.IGNORECASE)
 _INDIRECTLY = re.compile(
     r"\b(?:know|tell|told|say|said|remember|remind|recall|show|mention|find out|explain|figure out)\b.*"
     r"\b(?:what|which|who|whom|whose|where|when|how|why)\b",

@@ -187,3 +187,20 @@ def test_nothing_names_a_registry_host_or_a_place_on_a_machine() -> None:
 )
 def test_the_pattern_tells_bad_lines_from_good_ones(line: str, bad: bool) -> None:
     assert bool(FORBIDDEN.search(line)) is bad
+
+
+def test_the_map_of_the_house_names_every_file_once() -> None:
+    layout = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Layout")[2].partition("\n## ")[0]
+    named: dict[str, list[str]] = {}
+    folder = ""
+    for line in layout.splitlines():
+        if not line.startswith("| ") or line.startswith("| |"):
+            continue
+        _, about, files, _ = line.split("|")
+        if found := re.search(r"\*\*(\w+):\*\*", about):
+            folder = found[1]
+        named.setdefault(folder, []).extend(re.findall(r"`(\w+)`", files))
+    for folder, files in named.items():
+        there = {path.stem for path in (ROOT / folder).glob("*.py") if not path.stem.startswith("__")}
+        assert sorted(files) == sorted(there), folder
+    assert set(named) == FOLDERS.keys() - {"integrations"}

@@ -8,7 +8,7 @@ answer is "I don't know".
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -25,12 +25,14 @@ from slowwave.recall import Recall
 from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
 from slowwave.speaking import Request, Said, Speaker, silently
-from slowwave.types import Answer, ModuleUse, Source
+from slowwave.types import Answer, ModuleUse, Rule, Source
 
 __all__ = ["AnswerStream", "Answerer", "Request"]
 
 _SURE = 0.9
 """From which probability of its first token on a reader's "I don't know" says that the facts before it do not tell."""
+_IN_VAIN: Mapping[Rule, Rule] = {"quoted": "nothing near"}
+"""What decided that there is no answer, where it is not that none stood in the facts."""
 _ADMISSION = 8
 """Tokens that are enough to see whether a reader says that it does not know."""
 
@@ -100,14 +102,16 @@ class Answerer:
             said = yield from self._speaker.speak(request, prompt, self.base.without_reader, evidence, strict=False)
             yield self._answer(said, memory_used)
             return
+        if strict and evidence.facts and asks_yes_or_no(request.question):
+            said = self._quoted(request, evidence)
+            yield said.text or UNKNOWN
+            yield self._answer(said, memory_used)
+            return
         prompt, evidence = self._speaker.shown(request, evidence)
         if strict and evidence.facts and self.base.reads:
             said = yield from self._read_first(request, prompt, evidence)
         else:
             said = yield from self._with_modules(request, prompt, evidence, strict=strict)
-        if not said.text and strict:
-            said = self._quoted(request, evidence, said) or said
-            yield said.text
         if not said.text:
             yield UNKNOWN
             said = replace(said, evidence=replace(said.evidence, facts=evidence.facts))  # they were read, in vain
@@ -198,21 +202,16 @@ class Answerer:
         # Sorting is stable, and the route has the heaviest module first.
         return max(candidates, key=lambda said: (bool(said.text), round(said.last.mean_logprob, 6)))
 
-    def _quoted(self, request: Request, evidence: Evidence, said: Said) -> Said | None:
-        """What was told about a matter, for who asks whether it is so; None if nothing was, or no yes or no is wanted."""
-        near = to_quote(evidence.facts) if asks_yes_or_no(request.question) else ()
+    def _quoted(self, request: Request, evidence: Evidence) -> Said:
+        """What was told about a matter, for who asks whether it is so: no model is asked, for it would name something near."""
+        near = to_quote(evidence.facts)
         limit = request.max_tokens or self._settings.max_new_tokens
         for count in range(len(near), 0, -1):
             text = quotation(near[:count])
             if len(self.base.tokenizer.encode(text, add_special_tokens=False)) <= limit:
                 read = replace(evidence.through(), facts=near[:count])
-                return Said(
-                    _cut(text, request.stop).strip(),
-                    Generated(logprobs=[0.0], prompt_tokens=said.last.prompt_tokens),
-                    read,
-                    "quoted",
-                )
-        return None
+                return Said(_cut(text, request.stop).strip(), Generated(logprobs=[0.0]), read, "quoted")
+        return Said("", Generated(logprobs=[0.0]), evidence.through(), "quoted")
 
     # -- the verdict -----------------------------------------------------------------------------------------------
 
@@ -227,7 +226,7 @@ class Answerer:
             modules=modules,
             confidence=0.0 if unknown else round(belief * math.exp(min(0.0, last.mean_logprob)), 4),
             source=_source(unknown, bool(evidence.facts), bool(modules)),
-            rule="base" if not memory_used else "not supported" if unknown else said.rule,
+            rule="base" if not memory_used else said.rule if not unknown else _IN_VAIN.get(said.rule, "not supported"),
             prompt_tokens=last.prompt_tokens,
             completion_tokens=len(last.ids),
         )

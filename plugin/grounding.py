@@ -189,7 +189,8 @@ class Grounding:
     def __init__(self, sources: Sequence[str], question: str) -> None:
         sources = tuple(dict.fromkeys(sources))  # a module was taught the same answer in many wordings
         self._sources = sources
-        self._known = {word for text in sources for word in tokens(text)}
+        self._each = [frozenset(tokens(text)) for text in sources]
+        self._known = frozenset[str]().union(*self._each)
         self._question = question
         self._asked = set(tokens(question))
         self._sent = 0
@@ -207,8 +208,7 @@ class Grounding:
         if may_be_unknown(text[:cut]) or not all(word in self._known or word in self._asked for word in words):
             return ""
         end = _phrase_end(text[:cut])
-        novel = any(word in self._known and word not in self._asked for word in tokens(text[:end]))
-        if end <= self._sent or not novel or not self._is_exact(text[:cut]):
+        if end <= self._sent or not self._tells(tokens(text[:end])) or not self._is_exact(text[:cut]):
             return ""
         if not fits(self._question, text[:end], whole=False):
             return ""
@@ -233,11 +233,24 @@ class Grounding:
     def _is_made_of(self, text: str, words: Sequence[str], *, values: bool) -> bool:
         """Whether most words stand in the evidence, all those that make the answer do, and one of them is not the question's."""
         grounded = [word for word in words if word in self._known or word in self._asked]
-        novel = any(word in self._known and word not in self._asked for word in words) or (values and bool(words))
+        novel = self._tells(words) or (values and bool(words))
         # "Porto" may answer "Porto or Lisbon?" and "Do I live in Porto?", but only if a fact says it too.
         choice = not _ASKS_OPENLY.search(self._question) or " or " in self._question
         chosen = choice and not set(words) - self._asked and any(word in self._known for word in words)
         return len(grounded) >= _GROUNDED * len(words) and (novel or chosen) and self._is_exact(text)
+
+    def _tells(self, words: Sequence[str]) -> bool:
+        """Whether one of the words is a fact's and not merely the question's.
+
+        A negation holds only of what stands beside it: neither "I don't smoke" nor "I don't live in Porto" follows from "I don't
+        eat meat" and "I live in Porto".
+        """
+        told = {word for word in words if word in self._known and word not in self._asked}
+        negations = set(filter(_negates, told))
+        if not negations:
+            return bool(told)
+        needed = told if told > negations else set(words)
+        return any(needed <= source for source in self._each)
 
     def _stands(self, text: str) -> bool:
         """Whether an answer stands in a source as it is, as a whole word or as a part of what has no spaces."""
@@ -293,6 +306,10 @@ def _phrase_end(text: str) -> int:
         if link and (link[0] in _CLOSING or (len(link) < len(rest) and _AUXILIARIES.isdisjoint(link))):
             return end  # with "is" behind it, it would be half a sentence
     return 0
+
+
+def _negates(word: str) -> bool:
+    return word in _NEGATIONS or word.endswith("n't")
 
 
 def _is_function(word: str) -> bool:

@@ -66,11 +66,8 @@ def test_no_negation_of_another_fact_answers() -> None:
         ("Who has a key?", "Nobody", True),
         ("Who has a key?", "Nobody has a key.", True),
         ("Who has a car?", "Nobody has a car.", False),
-        (
-            "Where do I live?",
-            "I don't live in Porto",
-            True,
-        ),  # what stands in facts is theirs: the check knows no grammar
+        ("Where do I live?", "I don't live in Porto", False),
+        ("Where do I live?", "I live in Porto", True),
     ):
         answer = Grounding(facts, question).finish(said, nothing_said=True)
         assert (answer == said) is carried, (question, said, answer)

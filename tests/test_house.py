@@ -196,10 +196,10 @@ def test_the_map_of_the_house_names_every_file_once() -> None:
     for line in layout.splitlines():
         if not line.startswith("| ") or line.startswith("| |"):
             continue
-        _, about, files, _ = line.split("|")
+        _, about, listed, _ = line.split("|")
         if found := re.search(r"\*\*(\w+):\*\*", about):
             folder = found[1]
-        named.setdefault(folder, []).extend(re.findall(r"`(\w+)`", files))
+        named.setdefault(folder, []).extend(re.findall(r"`(\w+)`", listed))
     for folder, files in named.items():
         there = {path.stem for path in (ROOT / folder).glob("*.py") if not path.stem.startswith("__")}
         assert sorted(files) == sorted(there), folder

@@ -14,7 +14,7 @@ from slowwave.settings import Settings
 from slowwave.types import Progress, no_progress
 from slowwave.weights import Weights, base_model, quiet
 
-__all__ = ["load_base", "pick_device", "pick_dtype"]
+__all__ = ["load_base", "pick_device", "pick_dtype", "put_away"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,13 @@ def load_base(settings: Settings, progress: Progress = no_progress, *, plain: bo
         if key not in _loaded:
             _loaded[key] = _load(found, reader, device, dtype)
         return _loaded[key]
+
+
+def put_away(base: BaseModel) -> None:
+    """Keep a base model no longer for whoever asks next; who holds it goes on with it."""
+    with _loading:
+        for key in [key for key, one in _loaded.items() if one is base]:
+            del _loaded[key]
 
 
 def pick_device(wanted: str) -> str:

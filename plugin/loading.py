@@ -8,6 +8,7 @@ from typing import Any
 
 from slowwave.adapters_store.manifest import BaseRef
 from slowwave.adapters_store.skills import Skill, find_skill, identity, load_vector
+from slowwave.checkpoints import unloadable
 from slowwave.errors import InvalidInput, WeightsError
 from slowwave.model import BaseModel
 from slowwave.settings import Settings
@@ -86,9 +87,12 @@ def _load(found: Weights, reader: Skill | None, device: str, dtype: str) -> Base
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(found.folder)
             model: Any = AutoModelForCausalLM.from_pretrained(found.folder, dtype=getattr(torch, dtype))
-    except (OSError, ValueError, KeyError) as error:
-        remedy = "Give the folder or hub name of a causal language model that transformers can load."
-        raise WeightsError(name, str(error).splitlines()[0], remedy) from error
+    except MemoryError:
+        raise
+    except (
+        Exception
+    ) as error:  # transformers, tokenizers and safetensors raise errors of their own, some without a class
+        raise unloadable(found, "base", error) from error
     if not tokenizer.chat_template:
         raise WeightsError(name, "its tokenizer has no chat template", "Take an instruction-tuned model.")
     model.train(False)

@@ -295,7 +295,7 @@ def test_another_embedder_is_told_apart(folder: Path) -> None:
 def test_facts_are_counted_under_the_checksum_of_the_embedder_without_loading_it(tmp_path: Path) -> None:
     own = tmp_path / "embedder"
     own.mkdir()
-    for name in ("config.json", "model.safetensors"):
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
         (own / name).write_bytes(b"{}")
     writer = HashEmbedder(64)
     writer.name = "st:44136fa355b3"

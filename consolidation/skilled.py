@@ -43,7 +43,7 @@ def built_in_writer(base: BaseModel) -> NamedWriter:
     if not base.reads:
         return as_writer(None)
     skill = find_skill("writer", base.ref.sha256)
-    if skill is None:
+    if skill is None or skill.refused:  # the base model alone has marks that called for a writer
         return _named("rules, read back", base, None)
     slot = base.slot(base.skill_shape(skill.rank, skill.layers), load_vector(skill)) if skill.needed else None
     name = f"rules, read back, and writer {skill.sha256[:12]}".strip()

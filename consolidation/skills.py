@@ -2,7 +2,7 @@
 
 The reader answers from facts in its prompt and says when the answer is not there; it is folded into the base model. The
 writer turns facts into questions; a night puts it on. Neither holds anything about anybody. A base model that passes the
-exam by itself gets no skill.
+exam by itself gets no skill, nor does one that training makes no better.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slowwave.adapters_store.layout import write_atomically
 from slowwave.adapters_store.shape import SlotShape
-from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, save_skill, skill_path
+from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, load_vector, save_skill, skill_path
 from slowwave.consolidation.asking import writer_exam, writer_sheet
 from slowwave.consolidation.canary import HARMS, harm, rehearsal
 from slowwave.consolidation.gate import is_right
 from slowwave.consolidation.reading import EXAMS, Exercise, exam_sheet, reader_sheet
 from slowwave.consolidation.train import adam_step, learning_rate
-from slowwave.loading import load_base
+from slowwave.errors import SlowwaveError, WeightsError
+from slowwave.loading import load_base, put_away
 from slowwave.model import BaseModel, Encoded, Slot
 from slowwave.prompts import UNKNOWN, is_unknown
 from slowwave.settings import Settings
@@ -109,25 +112,76 @@ def prepare(
     Args:
         names: which skills; the writer lies on the reader, so it comes last.
         seed: of the invented facts and their order.
-        again: train anew even if there are skills.
+        again: train anew even if there are skills. What is there is kept unless the new skill scores at least as much and
+            does no harm; modules that were trained on a reader that is replaced stay silent until a night learns their
+            facts again. A skill's file removed from the cache brings the shipped one back, where there is one.
+
+    Raises:
+        WeightsError: the base model cannot be used, or the cache folder cannot keep what would be trained.
     """
     found: dict[SkillName, Skill] = {}
     under = base_model(settings.model, progress).sha256
     for name in names:
         skill = None if again else find_skill(name, under)
         if skill is None:
-            base = load_base(settings, progress, plain=name == "reader")
-            skill = _prepare(base, recipes[name], seed, labelled(progress, name))
+            skill = _prepare_alone(settings, recipes[name], under, seed, labelled(progress, name), again=again)
         found[name] = skill
         under = identity(under, skill)
     return found
 
 
-def _prepare(base: BaseModel, recipe: SkillRecipe, seed: int, progress: Progress) -> Skill:
+def _prepare_alone(
+    settings: Settings, recipe: SkillRecipe, under: str, seed: int, progress: Progress, *, again: bool
+) -> Skill:
+    name = recipe.name
+    try:
+        with _alone(skill_path(name, under), progress):
+            there = find_skill(name, under)
+            if there is not None and not again:
+                return there  # somebody else was faster
+            base = load_base(settings, progress, plain=name == "reader")
+            skill = _prepare(base, recipe, seed, progress, there)
+            if name == "reader" and skill.needed:
+                put_away(base)  # with the reader it is another one, and both need the room
+            return skill
+    except OSError as error:
+        if isinstance(error, SlowwaveError):
+            raise
+        reason = f"it cannot be kept in the cache folder ({error.strerror or type(error).__name__})"
+        remedy = "Change the folder's rights, or set SLOWWAVE_CACHE to a folder that can be written."
+        raise WeightsError(f"{name} skill", reason, remedy) from error
+
+
+@contextmanager
+def _alone(path: Path, progress: Progress) -> Iterator[None]:
+    """One process, and one thread of it, prepares a skill at a time; and none that could not keep it in the end.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.stem}.lock"), thread_local=False)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=1)
+        except Timeout:
+            progress("wait for another preparation", 0, 0)
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass  # an old lock opens also where nothing new can be written
+        yield
+    finally:
+        lock.release()
+
+
+def _prepare(base: BaseModel, recipe: SkillRecipe, seed: int, progress: Progress, there: Skill | None) -> Skill:
     path = skill_path(recipe.name, base.ref.sha256)
     before = examine_skill(base, None, recipe, progress=progress)
-    details = {"recipe": json.loads(recipe.key()), "seed": seed, "before": before}
-    if before["mean"] >= recipe.passed:
+    details: dict[str, Any] = {"recipe": json.loads(recipe.key()), "seed": seed, "before": before}
+    old, known = _known(base, recipe, there, progress)
+    if before["mean"] >= recipe.passed and old is None:
         logger.info("the base model needs no %s: it scores %.2f by itself", recipe.name, before["mean"])
         return save_skill(path, recipe.name, base.ref.sha256, recipe.rank, None, details, recipe.layers)
     checkpoint = path.with_suffix(".part")
@@ -138,16 +192,41 @@ def _prepare(base: BaseModel, recipe: SkillRecipe, seed: int, progress: Progress
     details["after"] = after
     # Worse than nothing is not put under anybody's memory, nor what spoils the model for everything else.
     spoilt = [name for name in HARMS if after[name] > (1 + recipe.harm) * before[name]]
-    good = after["mean"] > before["mean"] and not spoilt
-    skill = save_skill(
-        path, recipe.name, base.ref.sha256, recipe.rank, vector if good else None, details, recipe.layers
-    )
-    checkpoint.unlink(missing_ok=True)
+    why = ""
+    if spoilt:
+        why = f"it does harm ({', '.join(spoilt)})"
+    elif after["mean"] <= before["mean"]:
+        why = "it is no better than the base model alone"
+    elif after["mean"] < known:
+        why = f"it scores {after['mean']:.2f}, and the one that is there {known:.2f}"
     logger.info("%s: %.2f before, %.2f after", recipe.name, before["mean"], after["mean"])
-    if not good:
-        why = f"it does harm ({', '.join(spoilt)})" if spoilt else "it is no better than the base model alone"
-        logger.warning("the %s was refused: %s", recipe.name, why)
+    if why:
+        details["refused"] = why
+        stays = "" if old is None else "; the one that is there stays"
+        logger.warning("the %s was refused: %s%s", recipe.name, why, stays)
+    if why and old is not None:
+        skill = replace(old, details={**old.details, "again": {"after": after, "refused": why}})
+    else:
+        kept = None if why else vector
+        skill = save_skill(path, recipe.name, base.ref.sha256, recipe.rank, kept, details, recipe.layers)
+    checkpoint.unlink(missing_ok=True)
+    if old is not None and skill.sha256 != old.sha256:
+        skill = replace(skill, details={**details, "replaced": old.sha256})
+        if recipe.name == "reader":
+            logger.warning("the reader was replaced: modules trained on the old one wait for a night that learns anew")
     return skill
+
+
+def _known(base: BaseModel, recipe: SkillRecipe, there: Skill | None, progress: Progress) -> tuple[Skill | None, float]:
+    """The skill that would be replaced, if it can be used, and its mean in the exam that the new one has to pass."""
+    if there is None or not there.needed:
+        return None, 0.0
+    try:
+        slot = base.slot(base.skill_shape(there.rank, there.layers), load_vector(there))
+    except WeightsError as error:
+        logger.warning("%s", error)
+        return None, 0.0
+    return there, examine_skill(base, slot, recipe, progress=progress)["mean"]
 
 
 def teach(
@@ -278,4 +357,7 @@ def _save(checkpoint: Path, key: str, step: int, state: Mapping[str, torch.Tenso
     from safetensors.torch import save
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-    write_atomically(checkpoint, save(tensors, metadata={"key": key, "step": str(step)}))
+    try:
+        write_atomically(checkpoint, save(tensors, metadata={"key": key, "step": str(step)}))
+    except OSError as error:  # without it a killed training starts over, and that is all
+        logger.warning("a checkpoint of a skill cannot be written: %s", error.strerror or type(error).__name__)

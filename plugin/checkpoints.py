@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import json
 import os
+import re
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,12 +19,21 @@ from typing import Any, Literal
 from slowwave.errors import WeightsError
 from slowwave.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, cache_folder
 
-__all__ = ["Kind", "Weights", "checksum", "folder_remedy", "missing", "name_remedy", "opened", "quiet", "reason_of"]
+__all__ = [
+    "Kind", "Weights", "checksum", "folder_remedy", "missing", "name_remedy", "opened", "quiet", "reason_of",
+    "unloadable",
+]  # fmt: skip
 
 Kind = Literal["base", "embedder"]
 
 _LARGE = 1 << 20  # bytes; smaller files are hashed each time
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
+_TOKENIZERS = (
+    "tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model",
+    "whitespacetokenizer_config.json",
+)  # fmt: skip
+_SHARD = re.compile(r"-\d{5}-of-\d{5}\.safetensors$")
+_POINTER = b"version https://git-lfs"
+_SENTENCES = ("config_sentence_transformers.json", "sentence_bert_config.json")
 _SETTINGS: Mapping[Kind, tuple[str, str]] = {
     "base": ("model", DEFAULT_MODEL), "embedder": ("embedder", DEFAULT_EMBEDDER)
 }  # fmt: skip
@@ -53,8 +63,13 @@ def opened(name: str, kind: Kind, folder: Path, origin: str) -> Weights:
     if lacks:
         raise WeightsError(name, f"the folder lacks {', '.join(lacks)}", name_remedy(kind))
     try:
+        pointers = [path.name for path in _safetensors(folder) if _is_pointer(path)]
+        if pointers:
+            raise WeightsError(name, f"{pointers[0]} is a pointer of git-lfs", "Run `git lfs pull` in the folder.")
         return Weights(name, folder.resolve(), _identity(folder), origin)
     except OSError as error:
+        if isinstance(error, WeightsError):
+            raise
         raise WeightsError(name, f"it cannot be read ({error.strerror})", name_remedy(kind)) from error
 
 
@@ -72,9 +87,32 @@ def missing(folder: Path, kind: Kind) -> list[str]:
         except (ValueError, KeyError, AttributeError, TypeError):
             return [*lacks, "a readable model.safetensors.index.json"]
         lacks += sorted(shard for shard in shards if not (folder / shard).is_file())
-    if kind == "base" and not any((folder / tokenizer).is_file() for tokenizer in _TOKENIZERS):
+    elif not (folder / "model.safetensors").is_file() and any(_SHARD.search(one.name) for one in _safetensors(folder)):
+        lacks.append("model.safetensors.index.json")  # nobody knows how many shards there are
+    if not _has_tokenizer(folder, kind):
         lacks.append("tokenizer.json")
+    # A plain model is embedded by the mean of its tokens; one that says otherwise must not be embedded so.
+    if kind == "embedder" and _says_how(folder) and not (folder / "modules.json").is_file():
+        lacks.append("modules.json")
     return lacks
+
+
+def _has_tokenizer(folder: Path, kind: Kind) -> bool:
+    if any((folder / tokenizer).is_file() for tokenizer in _TOKENIZERS):
+        return True
+    # Older folders of embedders keep it beside the weights, one level down.
+    return kind == "embedder" and any(any(folder.glob(f"*/{tokenizer}")) for tokenizer in _TOKENIZERS)
+
+
+def _says_how(folder: Path) -> bool:
+    """Whether a folder has files that only sentence-transformers writes."""
+    return any((folder / name).is_file() for name in _SENTENCES) or any(folder.glob("*_Pooling/config.json"))
+
+
+def _is_pointer(path: Path) -> bool:
+    """Whether a file only says where git would fetch it from."""
+    with path.open("rb") as stream:
+        return stream.read(len(_POINTER)) == _POINTER
 
 
 def checksum(path: Path) -> str:
@@ -125,6 +163,19 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return os.strerror(errno.ENOSPC) if os.strerror(errno.ENOSPC) in str(error) else type(error).__name__
+
+
+def unloadable(weights: Weights, kind: Kind, error: Exception) -> WeightsError:
+    """The error for weights that are complete by their files' names and yet cannot be loaded."""
+    from safetensors import SafetensorError
+
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    if isinstance(error, SafetensorError):
+        reason = f"a *.safetensors file is damaged or cut short ({reason})"
+        where = "its copy in the hub's cache" if weights.origin == "hub" else "that file"
+        return WeightsError(weights.name, reason, f"Delete {where} and fetch it again.")
+    what = "causal language model that transformers" if kind == "base" else "model that sentence-transformers"
+    return WeightsError(weights.name, reason, f"Give the folder or hub name of a {what} can load.")
 
 
 def name_remedy(kind: Kind) -> str:

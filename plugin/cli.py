@@ -311,12 +311,14 @@ def prepare(
     name: Annotated[
         str | None, typer.Argument(metavar="MODEL", help="Folder or hub name [the base model in use].")
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Train anew, even if there are skills.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Train anew; the better one is kept.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the invented facts.")] = 0,
 ) -> int:
     """Train and examine the skills of a base model: reading facts, admitting ignorance, writing questions.
 
-    Once per base model, on invented facts; a run that was stopped goes on. The default model's reader is shipped.
+    Once per base model, on invented facts; a run that was stopped goes on. The default model's reader is shipped: if you
+    replace it, a file removed from `skills` in the cache folder brings it back. Modules trained on a reader that is
+    replaced stay silent until a night learns their facts again.
 
     Example: slowwave prepare --again
     """

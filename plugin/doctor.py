@@ -14,7 +14,7 @@ from slowwave.adapters_store.layout import FORMAT, FolderLayout
 from slowwave.adapters_store.skills import find_skill, identity
 from slowwave.errors import InvalidInput, SlowwaveError, WeightsError
 from slowwave.machine import Finding, Status
-from slowwave.settings import Settings
+from slowwave.settings import Settings, cache_folder
 from slowwave.types import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -103,12 +103,19 @@ def _skills(settings: Settings) -> Iterator[Finding]:
             otherwise = "The first night trains it" if name == "reader" else "Without it the rules write alone"
             remedy = f"{otherwise}; `slowwave prepare` makes it now."
             yield Finding("skills", "ok" if name == "writer" else "warn", f"{name}: not prepared", remedy)
+        elif skill.refused:
+            remedy = "Another base model may learn it, or `slowwave prepare --again --seed 1`."
+            yield Finding("skills", "warn", f"{name}: refused, {skill.refused}", remedy)
         else:
             state = f"ready ({skill.sha256[:12]})" if skill.needed else "not needed by this base model"
             yield Finding("skills", "ok", f"{name}: {state}")
 
 
 def _cache() -> Iterator[Finding]:
+    place = machine.existing(cache_folder())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        message = "the cache folder cannot be written: no weights and no skills can be kept there"
+        yield Finding("cache", "warn", message, "Change its rights, or set SLOWWAVE_CACHE to another folder.")
     left = wheels.leftovers()
     if left:
         message = f"{len(left)} half-made weights folder(s) from an interrupted run, never used"

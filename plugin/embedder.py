@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from slowwave.adapters_store.lexical import tokens
+from slowwave.checkpoints import unloadable
 from slowwave.types import Progress, no_progress
 from slowwave.weights import embedder, quiet
 
@@ -87,9 +88,14 @@ def load_embedder(name: str, device: str = "cpu", progress: Progress = no_progre
                 _loaded[name, device] = HashEmbedder(int(name.removeprefix("hash:")))
             else:
                 found = embedder(name, progress)
-                with quiet():
-                    from sentence_transformers import SentenceTransformer
+                from sentence_transformers import SentenceTransformer
 
-                    model = SentenceTransformer(str(found.folder), device=device)
+                try:
+                    with quiet():
+                        model = SentenceTransformer(str(found.folder), device=device)
+                except MemoryError:
+                    raise
+                except Exception as error:  # like `loading._load`
+                    raise unloadable(found, "embedder", error) from error
                 _loaded[name, device] = _SentenceEmbedder(f"st:{found.sha256[:12]}", model)
         return _loaded[name, device]

@@ -8,13 +8,14 @@ from typing import Any
 
 from slowwave.adapters_store.manifest import BaseRef
 from slowwave.adapters_store.skills import Skill, find_skill, identity, load_vector
+from slowwave.checkpoints import unloadable
 from slowwave.errors import InvalidInput, WeightsError
 from slowwave.model import BaseModel
 from slowwave.settings import Settings
 from slowwave.types import Progress, no_progress
 from slowwave.weights import Weights, base_model, quiet
 
-__all__ = ["load_base", "pick_device", "pick_dtype"]
+__all__ = ["load_base", "pick_device", "pick_dtype", "put_away"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,13 @@ def load_base(settings: Settings, progress: Progress = no_progress, *, plain: bo
         if key not in _loaded:
             _loaded[key] = _load(found, reader, device, dtype)
         return _loaded[key]
+
+
+def put_away(base: BaseModel) -> None:
+    """Keep a base model no longer for whoever asks next; who holds it goes on with it."""
+    with _loading:
+        for key in [key for key, one in _loaded.items() if one is base]:
+            del _loaded[key]
 
 
 def pick_device(wanted: str) -> str:
@@ -79,9 +87,12 @@ def _load(found: Weights, reader: Skill | None, device: str, dtype: str) -> Base
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(found.folder)
             model: Any = AutoModelForCausalLM.from_pretrained(found.folder, dtype=getattr(torch, dtype))
-    except (OSError, ValueError, KeyError) as error:
-        remedy = "Give the folder or hub name of a causal language model that transformers can load."
-        raise WeightsError(name, str(error).splitlines()[0], remedy) from error
+    except MemoryError:
+        raise
+    except (
+        Exception
+    ) as error:  # transformers, tokenizers and safetensors raise errors of their own, some without a class
+        raise unloadable(found, "base", error) from error
     if not tokenizer.chat_template:
         raise WeightsError(name, "its tokenizer has no chat template", "Take an instruction-tuned model.")
     model.train(False)

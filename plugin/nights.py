@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from slowwave.errors import MemoryClosed, NightRunning
+from slowwave.errors import MemoryClosed, NightRunning, WeightsError
 from slowwave.origin import remember
 from slowwave.rooms import Rooms
 from slowwave.types import NightReport, Progress
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from slowwave.consolidation.schedule import Clock
 
 __all__ = ["Done", "Nights"]
+
+logger = logging.getLogger(__name__)
 
 Done = Callable[[NightReport | Exception], object]
 """Is told how a scheduled night ended."""
@@ -68,7 +71,10 @@ class Nights:
                 raise MemoryClosed(self._folder)
             facts = rooms.facts
             if rooms.settings.skills == "auto":
-                prepare(rooms.settings, names=("reader",), progress=watched)
+                try:
+                    prepare(rooms.settings, names=("reader",), progress=watched)
+                except WeightsError as error:  # if it is the base model itself, loading it says so
+                    logger.warning("the night goes on without a new reader. %s", error)
             base = load_base(rooms.settings, watched)
             remember(rooms.layout, rooms.settings, anew=True)
             rooms.answer_with(base)

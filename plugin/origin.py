@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from slowwave.adapters_store.layout import FORMAT, FolderLayout, write_atomically
 from slowwave.settings import Settings
+from slowwave.wheels import PACKAGED
 
 __all__ = ["Origin", "remember", "with_origin"]
 
@@ -48,7 +49,10 @@ def remember(layout: FolderLayout, settings: Settings, *, anew: bool) -> None:
 
 def _lasting(name: str) -> str:
     """The name of a model as any working directory understands it."""
-    return str(Path(name).resolve()) if Path(name).is_dir() else name
+    if name.casefold() in PACKAGED or name.startswith("hash:"):
+        return name  # these mean the same everywhere, also beside a folder of that name
+    folder = Path(name).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else name
 
 
 def _read(layout: FolderLayout) -> Origin | None:

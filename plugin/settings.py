@@ -30,9 +30,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str = DEFAULT_MODEL
+    model: str = Field(default=DEFAULT_MODEL, min_length=1)
     """The base model: a hub name, a local folder, or the default's short name."""
-    embedder: str = DEFAULT_EMBEDDER
+    embedder: str = Field(default=DEFAULT_EMBEDDER, min_length=1)
     """The sentence-transformers model: a hub name, a local folder, or the default's short name."""
     device: str = "auto"
     """"auto" takes CUDA, then Apple's GPU, then the CPU."""

@@ -213,7 +213,20 @@ def show_skills(call: Call, skills: Mapping[SkillName, Skill]) -> None:
             for mark in {**before, **after}
         ]
         call.table((name, "without", "with"), rows, headed=True)
-        call.say("" if skill.needed else f"The base model needs no {name}.")
+        call.say(_became(name, skill))
+
+
+def _became(name: SkillName, skill: Skill) -> str:
+    """What became of a skill, where its marks do not say it."""
+    if skill.refused:
+        return f"The {name} was refused: {skill.refused}. Nights go on without it."
+    if not skill.needed:
+        return f"The base model needs no {name}."
+    if "again" in skill.details:
+        return f"The new {name} was refused: {skill.details['again']['refused']}. The one that was there stays."
+    if "replaced" in skill.details and name == "reader":
+        return "A new reader: modules trained on the old one stay silent until a night learns their facts again."
+    return ""
 
 
 def printable(text: str) -> str:

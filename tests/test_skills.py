@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +30,9 @@ from slowwave.consolidation.train import _batches
 from slowwave.consolidation.writers import write
 from slowwave.errors import WeightsError
 from slowwave.loading import _load, load_base
-from slowwave.model import BaseModel, Encoded
+from slowwave.model import BaseModel, Encoded, Slot
 from slowwave.prompts import chat
-from slowwave.types import Fact, Message, QAPair
+from slowwave.types import Fact, Message, Progress, QAPair, no_progress
 from slowwave.weights import base_model
 
 
@@ -37,6 +41,8 @@ def _short(name: str, **changes: object) -> SkillRecipe:
     return replace(recipe, **{"steps": 4, "sheets": 1, "exam": 2, "passed": 1.1, **changes})  # type: ignore[arg-type]
 
 
+Scripted = Callable[..., tuple[Skill, list[float]]]
+"""Gives a skill, and a fingerprint of what sat each exam."""
 SHORT: dict[SkillName, SkillRecipe] = {"reader": _short("reader"), "writer": _short("writer")}
 
 
@@ -244,6 +250,211 @@ def test_a_night_prepares_a_model_that_never_was(
     assert asked == [("reader",)]
 
 
+@pytest.fixture
+def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> Scripted:
+    """Prepares a reader whose exams give the marks of a script, in a cache of its own; also says what was examined."""
+    import slowwave.consolidation.skills as module
+
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path / "cache"))
+
+    def run(*marks: float, seed: int = 0, again: bool = False, harm: float = 0.0) -> tuple[Skill, list[float]]:
+        script, seen = iter(marks), list[float]()
+
+        def marked(base: BaseModel, slot: Slot | None, recipe: SkillRecipe, **_: object) -> dict[str, float]:
+            seen.append(0.0 if slot is None else float(slot.vector.abs().sum()))
+            return {"mean": next(script), "neutral": 1.0 + harm * (slot is not None), "instructions": 1.0}
+
+        monkeypatch.setattr(module, "examine_skill", marked)
+        settings = Settings(model=str(tiny_model), dtype="float32")
+        made = prepare(settings, names=("reader",), seed=seed, again=again, recipes=SHORT)
+        assert next(script, None) is None, "an exam was not held"
+        return made["reader"], seen
+
+    return run
+
+
+def test_a_new_reader_takes_the_place_of_one_that_is_no_better(
+    scripted: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, (_, taught) = scripted(0.2, 0.6)
+    new, (_, examined, _) = scripted(0.2, 0.6, 0.6, seed=1, again=True)
+    assert new.needed
+    assert new.sha256 != old.sha256
+    assert new.details["replaced"] == old.sha256
+    assert "wait for a night" in caplog.text
+    found = find_skill("reader", old.base_sha256)
+    assert found is not None
+    assert found.sha256 == new.sha256
+    assert examined == taught, "the old one sat the same exam"
+
+
+@pytest.mark.parametrize(("after", "harm"), [(0.59, 0.0), (0.9, 0.5), (0.1, 0.0)])
+def test_a_new_reader_that_is_worse_or_does_harm_leaves_the_old_one(
+    scripted: Scripted, after: float, harm: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, _ = scripted(0.2, 0.6)
+    content = old.path.read_bytes()
+    again, _ = scripted(0.2, 0.6, after, seed=1, again=True, harm=harm)
+    assert again.sha256 == old.sha256
+    assert old.path.read_bytes() == content
+    assert "the one that is there stays" in caplog.text
+    assert again.details["again"]["refused"]
+    assert not list(old.path.parent.glob("*.part")), "the next try starts anew"
+
+
+def test_a_shipped_reader_is_not_hidden_by_a_refusal_and_comes_back(
+    scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import slowwave.adapters_store.skills as store
+
+    made, _ = scripted(0.2, 0.6)
+    shipped = made.path.rename(tmp_path / "shipped.reader.safetensors")
+    monkeypatch.setattr(store, "_shipped", lambda name: iter([shipped]))
+    kept, _ = scripted(0.2, 0.6, 0.5, seed=1, again=True)
+    assert (kept.path, kept.sha256) == (shipped, made.sha256)
+    better, _ = scripted(0.2, 0.6, 0.7, seed=1, again=True)
+    assert better.path == made.path
+    better.path.unlink()
+    found = find_skill("reader", made.base_sha256)
+    assert found is not None
+    assert found.path == shipped
+
+
+def test_a_refused_skill_says_why(
+    scripted: Scripted,
+) -> None:
+    made, _ = scripted(0.2, 0.2)
+    found = find_skill("reader", made.base_sha256)
+    assert found is not None
+    assert not found.needed
+    assert found.refused == "it is no better than the base model alone"
+    assert replace(made, details={"before": {}, "after": {}}).refused, "also in a file of an older version"
+    assert not replace(made, details={"before": {}}).refused
+    assert not replace(made, sha256="ab", details={"after": {}}).refused
+
+
+def test_a_damaged_reader_is_trained_anew(scripted: Scripted) -> None:
+    old, _ = scripted(0.2, 0.6)
+    content = old.path.read_bytes()
+    old.path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    new, _ = scripted(0.2, 0.3, again=True)
+    assert new.needed
+    assert load_vector(new) is not None
+
+
+def test_two_preparations_at_once_train_once(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import slowwave.consolidation.skills as module
+
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
+    trained: list[int] = []
+    second = threading.Event()
+
+    def slow(base: BaseModel, recipe: SkillRecipe, *_: object) -> torch.Tensor:
+        trained.append(threading.get_ident())
+        assert second.wait(60)
+        return base.skill_shape(recipe.rank, recipe.layers).empty()
+
+    def marks(base: BaseModel, slot: object, recipe: SkillRecipe, **_: object) -> dict[str, float]:
+        return {"mean": float(slot is not None), "neutral": 1.0, "instructions": 1.0}
+
+    monkeypatch.setattr(module, "teach", slow)
+    monkeypatch.setattr(module, "examine_skill", marks)
+    settings = Settings(model=str(tiny_model), dtype="float32")
+
+    def run(progress: Progress) -> str:
+        return prepare(settings, names=("reader",), recipes=SHORT, progress=progress)["reader"].sha256
+
+    def waits(stage: str, done: int, total: int) -> None:
+        assert stage == "reader: wait for another preparation"
+        second.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run, no_progress)
+        while not trained:
+            time.sleep(0.01)
+        assert pool.submit(run, waits).result(60) == first.result(60)
+    assert len(trained) == 1
+
+
+def test_what_could_not_be_kept_is_not_trained_and_the_night_goes_on(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import slowwave.consolidation.skills as module
+
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "skills").write_text("a file where the folder should be")
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(cache))
+    monkeypatch.setattr(module, "examine_skill", lambda *_, **__: pytest.fail("it was examined"))
+    with pytest.raises(WeightsError, match=r"cannot be kept in the cache folder .*SLOWWAVE_CACHE"):
+        prepare(Settings(model=str(tiny_model)), names=("reader",))
+    with Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256") as memory:
+        assert memory.consolidate() is not None
+    assert "the night goes on without a new reader" in caplog.text
+
+
+def test_a_disk_that_fills_up_while_training_is_one_clear_error(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import slowwave.consolidation.skills as module
+
+    def full(*_: object) -> Skill:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "_CHECKPOINT", 1)
+    monkeypatch.setattr(module, "write_atomically", full)
+    monkeypatch.setattr(module, "save_skill", full)
+    with pytest.raises(WeightsError, match="No space left"):
+        scripted(0.2, 0.6)
+
+
+def test_the_plain_model_is_put_away_once_there_is_a_reader(scripted: Scripted, tiny_model: Path) -> None:
+    from slowwave import loading
+
+    settings = Settings(model=str(tiny_model), dtype="float32")
+    plain = load_base(settings, plain=True)
+    scripted(0.2, 0.1)
+    assert load_base(settings) is plain, "a reader that was refused leaves it in use"
+    scripted(0.2, 0.6, again=True)
+    assert plain not in loading._loaded.values()
+    assert load_base(settings).ref.reader_sha256
+
+
+def test_prepare_hands_on_seed_and_again_and_says_what_became_of_each_skill(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import slowwave.consolidation.skills as module
+    from slowwave import cli, weights
+
+    asked: list[tuple[object, object]] = []
+    marks = {"before": {"mean": 0.2}, "after": {"mean": 0.1}}
+    base = Skill("reader", "b", 4, "ab", tmp_path)
+    made: dict[str, Skill] = {}
+
+    def run(*options: str) -> str:
+        ran = CliRunner().invoke(cli.app, ["prepare", *options, "-f", str(tmp_path)], catch_exceptions=False)
+        assert ran.exit_code == 0
+        return ran.stdout
+
+    def watched(settings: Settings, *, seed: int, again: bool, **_: object) -> dict[str, Skill]:
+        asked.append((seed, again))
+        return made
+
+    monkeypatch.setattr(weights, "base_model", lambda name, progress: None)
+    monkeypatch.setattr(module, "prepare", watched)
+    made["reader"] = replace(base, details={**marks, "again": {"refused": "it does harm (prose)"}})
+    assert "The new reader was refused: it does harm (prose). The one that was there stays." in run(
+        "--again", "--seed", "7"
+    )
+    made["reader"] = replace(base, details={**marks, "replaced": "cd"})
+    assert "modules trained on the old one stay silent" in run()
+    made["reader"] = replace(base, sha256="", details={**marks, "refused": "it is no better"})
+    assert "The reader was refused: it is no better." in run()
+    made["reader"] = replace(base, sha256="", details={"before": {"mean": 1.0}})
+    assert "The base model needs no reader." in run()
+    assert asked == [(7, True), (0, False), (0, False), (0, False)]
+
+
 def test_prepare_fetches_the_model_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import slowwave.consolidation.skills as module
     from slowwave import cli, weights
@@ -343,6 +554,24 @@ def test_a_base_without_a_reader_reads_back_if_its_marks_are_good(
     monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
     sha = base.ref.sha256
     save_skill(skill_path("reader", sha), "reader", sha, 4, None, {"before": {"mean": mean}})
+    assert built_in_writer(base).name == name
+
+
+@pytest.mark.parametrize(("details", "name"), [
+    ({"before": {"mean": 0.8}}, "rules, read back, and writer"),
+    ({"before": {"mean": 0.1}, "after": {"mean": 0.1}}, "rules, read back"),
+])  # fmt: skip
+def test_a_base_whose_writer_was_refused_does_not_write_by_itself(
+    base: BaseModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    details: dict[str, object],
+    name: str,
+) -> None:
+    monkeypatch.setenv("SLOWWAVE_CACHE", str(tmp_path))
+    monkeypatch.setattr(base, "ref", base.ref.model_copy(update={"reader_sha256": "ab" * 32}))
+    sha = base.ref.sha256
+    save_skill(skill_path("writer", sha), "writer", sha, 4, None, details)
     assert built_in_writer(base).name == name
 
 

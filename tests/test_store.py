@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowwave.adapters_store.layout import FolderLayout
+from slowwave.adapters_store.layout import FolderLayout, write_atomically
 from slowwave.adapters_store.manifest import BaseRef, KnownFact, KnownQuestion, Manifest, text_sha256
 from slowwave.adapters_store.shape import SlotShape, Target, frozen_a
 from slowwave.adapters_store.store import AdapterStore
@@ -43,6 +46,35 @@ def manifest(name: str = "m-1", user: str = "ada") -> Manifest:
 def vector() -> torch.Tensor:
     torch.manual_seed(0)
     return torch.randn(SHAPE.size).to(torch.bfloat16).float()
+
+
+def test_two_threads_write_one_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=60)
+    sync = os.fsync
+
+    def together(handle: int) -> None:
+        sync(handle)
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            both.wait()  # both drafts are written, and neither is in its place
+
+    monkeypatch.setattr(os, "fsync", together)
+    contents = [b"one", b"another"]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda content: write_atomically(tmp_path / "file", content), contents))
+    assert (tmp_path / "file").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_draft_that_cannot_be_finished_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError("No space left on device")
+
+    write_atomically(tmp_path / "file", b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(tmp_path / "file", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"old"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -18,13 +19,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slowwave import weights, wheels
+from slowwave.embedder import load_embedder
 from slowwave.errors import WeightsError
-from slowwave.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL
+from slowwave.loading import load_base
+from slowwave.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, Settings
 from slowwave.types import no_progress
+from slowwave.weights import Kind
 from slowwave.wheels import Packaged
 
 OWN_CACHE = os.environ.get("SLOWWAVE_CACHE")
@@ -33,6 +38,7 @@ FILES = {
     "modules.json": b"[]",
     "model.safetensors": b"\x02\x00\x00\x00\x00\x00\x00\x00{}" + bytes(range(256)) * 8,
     "1_Pooling/config.json": b"{}",
+    "tokenizer.json": b"{}",
 }
 
 
@@ -122,6 +128,69 @@ def test_a_folder_that_lacks_something_is_refused_by_name(tmp_path: Path, withou
     folder = base_folder(tmp_path / "broken", *without)
     with pytest.raises(WeightsError, match=f"lacks {named}"):
         weights.base_model(str(folder))
+
+
+def embedder_folder(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(FILES.get(name, b"{}"))
+    return folder
+
+
+PLAIN = ("config.json", "model.safetensors", "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    ("files", "lacks"),
+    [
+        (PLAIN, ""),
+        (("config.json", "model.safetensors", "vocab.txt"), ""),
+        ((*PLAIN, "modules.json", "1_Pooling/config.json"), ""),
+        (("modules.json", "0_Transformer/model.safetensors", "0_Transformer/vocab.txt"), ""),
+        (
+            ("modules.json", "0_WordEmbeddings/model.safetensors", "0_WordEmbeddings/whitespacetokenizer_config.json"),
+            "",
+        ),
+        (("config.json", "model.safetensors"), "tokenizer.json"),
+        (("config.json", "model.safetensors", "tokenizer_config.json"), "tokenizer.json"),
+        (("modules.json", "0_Transformer/model.safetensors"), "tokenizer.json"),
+        ((*PLAIN, "1_Pooling/config.json"), "modules.json"),
+        ((*PLAIN, "config_sentence_transformers.json"), "modules.json"),
+    ],
+)
+def test_an_embedder_comes_with_its_tokenizer_and_says_how_it_embeds(
+    tmp_path: Path, files: tuple[str, ...], lacks: str
+) -> None:
+    folder = embedder_folder(tmp_path / "own", *files)
+    if lacks:
+        with pytest.raises(WeightsError, match=f"lacks {lacks}"):
+            weights.embedder(str(folder))
+    else:
+        assert weights.embedder(str(folder)).sha256 == sha(
+            FILES["model.safetensors"] if "model.safetensors" in files else b"{}"
+        )
+
+
+def test_a_pointer_of_git_lfs_is_called_so(tmp_path: Path) -> None:
+    folder = base_folder(tmp_path / "own")
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 5\n")
+    with pytest.raises(WeightsError, match=r"model.safetensors is a pointer of git-lfs. Run `git lfs pull`"):
+        weights.base_model(str(folder))
+
+
+@pytest.mark.parametrize(("harm", "reason"), [("cut", "damaged or cut short"), ("config", "can load")])
+def test_weights_that_cannot_be_loaded_are_one_clear_error(tmp_path: Path, harm: str, reason: str) -> None:
+    folder = tmp_path / "own"
+    shutil.copytree(tiny.FOLDER, folder)
+    if harm == "cut":
+        whole = (folder / "model.safetensors").read_bytes()
+        (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    else:
+        (folder / "config.json").write_text('{"model_type": "no such thing"}')
+    with pytest.raises(WeightsError, match=reason):
+        load_base(Settings(model=str(folder), device="cpu"))
+    with pytest.raises(WeightsError, match=reason):
+        load_embedder(str(folder))
 
 
 @pytest.mark.parametrize(
@@ -447,7 +516,9 @@ def hub_copy(tmp_path: Path, name: str) -> Path:
     repository = tmp_path / "hub" / f"models--{name.replace('/', '--')}"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("a" * 40)
-    return base_folder(repository / "snapshots" / ("a" * 40))
+    folder = base_folder(repository / "snapshots" / ("a" * 40))
+    (folder / "tokenizer_config.json").write_text("{}")
+    return folder
 
 
 def test_the_local_hub_cache_is_enough(tmp_path: Path) -> None:
@@ -457,6 +528,65 @@ def test_the_local_hub_cache_is_enough(tmp_path: Path) -> None:
     )
     (folder / "model.safetensors").unlink()  # as after a broken download: not there, and not an error yet
     assert weights.found("someone/model", "base") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "without", "instead"),
+    [
+        ("base", "tokenizer_config.json", ()),
+        ("base", "model.safetensors", ("model-00001-of-00002.safetensors",)),
+        ("embedder", "modules.json", ()),
+        ("embedder", "modules.json", ("1_Pooling/config.json",)),
+    ],
+)
+def test_a_part_of_a_model_in_the_hub_cache_is_fetched_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind, without: str, instead: tuple[str, ...]
+) -> None:
+    folder = hub_copy(tmp_path, "someone/model")
+    (folder / "modules.json").write_text("[]")
+    assert weights.found("someone/model", kind) is not None
+    (folder / without).unlink()
+    embedder_folder(folder, *instead)
+    assert weights.found("someone/model", kind) is None
+
+    def download(*_: object, local_files_only: bool = False, **__: object) -> str:
+        if not local_files_only:
+            (folder / without).write_bytes(FILES["model.safetensors"])
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.HfApi.repo_info", lambda *_, **__: None)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert weights._resolve("someone/model", kind, no_progress).folder == folder.resolve()
+    assert weights.found("someone/model", kind) is not None
+
+
+@pytest.mark.parametrize(("kind", "without"), [("base", "tokenizer_config.json"), ("embedder", "modules.json")])
+def test_without_a_hub_a_part_of_a_model_is_taken_with_a_warning(
+    tmp_path: Path, kind: Kind, without: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = hub_copy(tmp_path, "someone/model")
+    (folder / without).unlink(missing_ok=True)
+    assert weights._resolve("someone/model", kind, no_progress).folder == folder.resolve()
+    assert "something may be missing" in caplog.text
+
+
+def test_a_hub_that_has_no_modules_for_an_embedder_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = hub_copy(tmp_path, "someone/model")
+    nothing = folder.parent.parent / ".no_exist" / folder.name / "modules.json"
+
+    def none(*_: object, **__: object) -> str:
+        nothing.parent.mkdir(parents=True)
+        nothing.touch()
+        raise FileNotFoundError
+
+    monkeypatch.setattr("huggingface_hub.HfApi.repo_info", lambda *_, **__: None)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(folder))
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", none)
+    assert weights.found("someone/model", "embedder") is None
+    assert weights.embedder("someone/model").folder == folder.resolve()
+    assert weights.found("someone/model", "embedder") is not None
 
 
 def unreachable(*_: object, **__: object) -> None:
@@ -483,6 +613,21 @@ def test_only_the_two_known_hub_names_fall_back_to_a_wheel(
     with pytest.raises(WeightsError):
         weights.embedder("someone/tiny")
     assert fetched == ["tiny"]
+
+
+def test_a_hub_that_answers_after_the_wheel_was_taken_is_warned_of(
+    tmp_path: Path, fetched: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The bytes differ, so modules and vectors made with the one do not fit the other."""
+    copy = embedder_folder(tmp_path / "got", *FILES)
+    monkeypatch.setattr("huggingface_hub.HfApi.repo_info", lambda *_, **__: None)
+    monkeypatch.setattr(weights, "_hub_cached", lambda name: None)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(copy))
+    assert weights.embedder("someone/tiny-embedder").origin == "hub"
+    assert "now from the hub" not in caplog.text
+    weights.embedder("tiny")
+    assert weights.embedder("someone/tiny-embedder").origin == "hub"
+    assert "with model or embedder tiny, needs that name" in caplog.text
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ the edit is continued with the new object; "paraphrase": the paraphrased prompt 
 other subjects that are answered as the base model answers them; "leaked": the share that are answered with the new object.
 "efficacy_preferred" and "paraphrase_preferred" are the customary measure: the new object is likelier than the true one.
 
-With --data: the phone book of "Understanding LoRA as Knowledge Memory" (after its first hundred names, with which recipes
-were found) and CounterFact. Without: names and numbers drawn from the seed (at most 340 facts), and no edits.
+With --data: the phone book of "Understanding LoRA as Knowledge Memory" (people drawn by the seed from those after its first
+hundred names, with which recipes were found) and CounterFact. Without: names and numbers drawn from the seed (at most 340 facts), and no edits.
 What was finished is kept: a run that was stopped goes on with the next module.
 Time: an hour or more a seed on two CPU cores with the default model; --facts 16 takes a quarter of it.
 """
@@ -63,8 +63,6 @@ FLAGS = (
 TARGETS = {"rank8.facts48.unseen": Target(least=0.95), "edits.efficacy": Target(least=0.95)}
 _HELD = 0.95
 """Recall in unseen wordings from which on facts count as held."""
-_FIRST = 100
-"""The first record that is used: recipes were found with those before in view."""
 
 
 def measure(options: Options, seed: int) -> Figures:
@@ -106,9 +104,8 @@ def whole_numbers(text: str, name: str) -> list[int]:
 
 
 def book(options: Options, seed: int, count: int) -> list[Entry]:
-    """So many entries: of the public phone book after its first hundred, or drawn from the seed."""
-    first = 0 if options.data is None else _FIRST
-    return entries(first + count, seed, options.data)[first:]
+    """So many entries; of the public phone book a longer one begins with the shorter one."""
+    return entries(count, seed, options.data)
 
 
 def rows_of(figures: Figures, counts: Sequence[int], ranks: Sequence[int], source: str) -> list[Measured]:

@@ -13,7 +13,8 @@ closed book. Asks the base model (with its reader, no module) and each module, i
 "base.retrieved" is retrieval alone, "LABEL.closed" weights alone; "both_over_halves" is the module's figure with retrieved facts
 less the better of these two. "closed_book_given_up" is what the reading rows cost closed book.
 
-With --data: the phone book of "Understanding LoRA as Knowledge Memory"; without: names and numbers drawn from the seed.
+With --data: the phone book of "Understanding LoRA as Knowledge Memory", people drawn by the seed from those after its first
+hundred, with which recipes were found; without: names and numbers drawn from the seed.
 Everything is generation straight from the model: no routing, no check of answers, and no rule about who speaks first.
 Time: 4 minutes a seed on two idle CPU cores with the default model and 8 facts, about 8 with 16.
 """

@@ -370,11 +370,29 @@ class TestPhonebook:
     def test_the_public_book_is_read_in_order_and_names_are_distinct(self, tmp_path: Path) -> None:
         lines = [{"name": n, "phone": f"200-300-000{i}"} for i, n in enumerate(["Ada B", "Cy D", "Ada B", "Eve F"])]
         write_lines(tmp_path, "\n".join(map(json.dumps, lines)), phonebook.DATASET.file)
-        book = phonebook.entries(3, 0, tmp_path)
+        book = phonebook.public(tmp_path)
         assert [(e.name, e.phone[-1]) for e in book] == [("Ada B", "0"), ("Cy D", "1"), ("Eve F", "3")]
         assert book[0].text == "The phone number of Ada B is 200-300-0000."
-        with pytest.raises(DataMissing, match="3 names, not 4"):
-            phonebook.entries(4, 0, tmp_path)
+
+    def test_another_seed_asks_for_other_people_and_for_none_that_were_in_view(self, tmp_path: Path) -> None:
+        lines = [{"name": f"Bo Berg{i}", "phone": f"200-300-{i:04}"} for i in range(400)]
+        write_lines(tmp_path, "\n".join(map(json.dumps, lines)), phonebook.DATASET.file)
+        books = [{entry.name for entry in phonebook.entries(20, seed, tmp_path)} for seed in range(4)]
+        in_view = {str(line["name"]) for line in lines[: phonebook.IN_VIEW]}
+        assert not in_view & set().union(*books)
+        assert all(len(one) == 20 for one in books)
+        assert all(len(one & other) < 10 for n, one in enumerate(books) for other in books[:n])
+        assert len(phonebook.entries(300, 0, tmp_path)) == 300, "all that are left"
+        with pytest.raises(DataMissing, match="300 names after its first 100, not 301"):
+            phonebook.entries(301, 0, tmp_path)
+
+    @given(fewer=st.integers(1, 60), more=st.integers(60, 120), seed=st.integers(0, 9))
+    def test_a_longer_public_book_begins_with_the_shorter_one(self, fewer: int, more: int, seed: int) -> None:
+        book = [phonebook.Entry(f"Bo Berg{i}", f"200-300-{i:04}") for i in range(220)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(phonebook, "public", lambda _: list(book))
+            longer = phonebook.entries(more, seed, Path())
+            assert phonebook.entries(fewer, seed, Path()) == longer[:fewer]
 
     @given(seed=st.integers(0, 1000), count=st.integers(1, 340))
     def test_generated_books_are_seeded_distinct_and_phone_shaped(self, seed: int, count: int) -> None:

@@ -14,7 +14,8 @@ other subjects that are answered as the base model answers them; "leaked": the s
 "efficacy_preferred" and "paraphrase_preferred" are the customary measure: the new object is likelier than the true one.
 
 With --data: the phone book of "Understanding LoRA as Knowledge Memory" (people drawn by the seed from those after its first
-hundred names, with which recipes were found) and CounterFact. Without: names and numbers drawn from the seed (at most 340 facts), and no edits.
+hundred names, with which recipes were found) and CounterFact. Without: names and numbers drawn from the seed (at most
+340 facts), and no edits.
 What was finished is kept: a run that was stopped goes on with the next module.
 Time: an hour or more a seed on two CPU cores with the default model; --facts 16 takes a quarter of it.
 """

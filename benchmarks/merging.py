@@ -16,8 +16,9 @@ somebody in another module. An answer counts if the first thing in it that is sh
   checked against what the modules are known to answer, as a memory does. "auto" takes TIES where one module leads, and
   else a panel. The method it is compared with is the best one on these very questions, which favours that method.
 
-With --data: the phone book of "Understanding LoRA as Knowledge Memory", people drawn by the seed after its first hundred;
-without: names and numbers drawn from the seed. What is taught lies beside the record until a seed is whole, so a run that was stopped goes on.
+With --data: the phone book of "Understanding LoRA as Knowledge Memory", people drawn by the seed from those after
+its first hundred; without: names and numbers drawn from the seed. What is taught lies beside the record until a seed is whole,
+so a run that was stopped goes on.
 Time: 17 minutes a seed on two busy CPU cores with 3 modules of 8 facts and --deltas 0; with the defaults an hour.
 """
 

@@ -35,7 +35,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import Figures, Flag, Options, Target, remembered, run, watch
+from benchmarks.harness import BadOption, Figures, Flag, Options, Target, remembered, run, watch
 from benchmarks.phonebook import TRAINED, UNSEEN, Entry, entries, first_number
 from benchmarks.reading import DAY, USER
 
@@ -141,7 +141,7 @@ def _unseen(one: Entry, number: int) -> list[str]:
 def _deletion(options: Options, seed: int, open_memory: Callable[..., Memory]) -> dict[str, float]:
     told, gone = options.whole("told"), options.whole("deleted")
     if not 0 < gone < told:
-        raise ValueError(f"{gone} of {told} facts are to be deleted: at least one must go and one must stay.")
+        raise BadOption(f"{gone} of {told} facts are to be deleted: at least one must go and one must stay.")
     book = entries(told, seed, options.data)
     victims, rest = book[:gone], book[gone:]
     figures: dict[str, float] = {}

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import DataMissing, Dataset, Figures, Flag, Options, Target, load, run, watch
+from benchmarks.harness import BadOption, DataMissing, Dataset, Figures, Flag, Options, Target, load, run, watch
 
 if TYPE_CHECKING:
     from slowwave import Memory
@@ -92,7 +92,7 @@ def entries(count: int, seed: int, data: Path | None) -> list[Entry]:
 
     Raises:
         DataMissing: the file is missing or has too few names.
-        ValueError: more were asked for than there are generated names.
+        BadOption: more were asked for than there are generated names.
     """
     if data is not None:
         fresh = public(data)[IN_VIEW:]
@@ -105,7 +105,7 @@ def entries(count: int, seed: int, data: Path | None) -> list[Entry]:
         return fresh[:count]
     names = [f"{first} {last}" for first in _FIRST.split() for last in _LAST.split()]
     if count > len(names):
-        raise ValueError(f"{count} names are asked for, {len(names)} can be generated: lower --facts, or give --data.")
+        raise BadOption(f"{count} names are asked for, {len(names)} can be generated: lower --facts, or give --data.")
     draw = random.Random(seed)
     return [Entry(name, _draw_number(draw)) for name in draw.sample(names, count)]
 

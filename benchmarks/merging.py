@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 from benchmarks.harness import Figures, Flag, Options, Target, remembered, run
 from benchmarks.merging_routes import AT_MOST, doubtful, people, routed
 from benchmarks.phonebook import UNSEEN, Entry, entries, first_number
-from benchmarks.reading import stored
+from benchmarks.reading import base_of, stored
 from benchmarks.routing_sets import plain
 from benchmarks.taught import Modules, answers, discard, kept, panel, recipe_of, teach
 from slowwave.settings import DEFAULT_EMBEDDER
@@ -198,14 +198,11 @@ def _share(texts: Sequence[str], asked: Asked) -> float:
 
 def measure(options: Options, seed: int) -> Figures:
     """Modules, their merges by weight and by number, and unsure routes."""
-    from slowwave import Settings
-    from slowwave.loading import load_base
-
-    base = load_base(Settings.checked(**options.memory_settings(seed)))
     count, each, questions = (options.whole(name) for name in ("modules", "facts", "questions"))
     # Four times as many as are needed: half of them shall have namesakes.
     book = entries(min(4 * count * each, max(count * each, _GENERATED)), seed, options.data)
     books = people(book, count, each, seed)
+    base = base_of(options, seed)
     facts = [stored(some) for some in books]
     taught = [
         kept(options, f"seed{seed}-module{number}", partial(teach, base, some, seed, options))

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import skills_exam
+from benchmarks import harness, skills, skills_exam
+from benchmarks.harness import DataMissing, Dataset
 from benchmarks.skills_exam import exam, read_again
-from slowwave import Settings
+from slowwave import Settings, loading
 from slowwave.consolidation.reading import EXAMS, Exercise, exam_sheet
 from slowwave.loading import load_base
 from slowwave.prompts import UNKNOWN
@@ -81,3 +82,22 @@ def test_a_memory_reads_the_exam_with_its_checks(tiny_model: Path, count: int) -
     assert not [name for name in found if not re.fullmatch(r"exam\.(once|memory)\.\w+", name)]
     gained = sum(found[f"exam.memory.{kind}"] - found[f"exam.once.{kind}"] for kind in kinds) / len(kinds)
     assert found["exam.memory.mended"] - found["exam.memory.spoilt"] == pytest.approx(gained)
+
+
+@pytest.mark.parametrize("lacks", ["popqa", "memorybank", "wikidyk"])
+def test_a_set_that_lacks_is_told_before_anything_is_taught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    def read(folder: Path, dataset: Dataset) -> list[dict[str, Any]]:
+        if lacks in dataset.file:
+            raise DataMissing(lacks)
+        return []
+
+    def never(*given: object, **more: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(skills, "load", read)
+    monkeypatch.setattr(loading, "load_base", never)
+    options = harness.parse("skills", None, ["--data", str(tmp_path)], flags=skills.FLAGS)
+    with pytest.raises(DataMissing, match=lacks):
+        skills.measure(options, 0)

@@ -33,9 +33,23 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness import DataMissing, Dataset, Figures, Flag, Options, Target, load, parse, remembered, run, watch
+from benchmarks.harness import (
+    BadOption,
+    DataMissing,
+    Dataset,
+    Figures,
+    Flag,
+    Options,
+    Target,
+    load,
+    parse,
+    remembered,
+    run,
+    watch,
+)
+from benchmarks.marks import assert_unseen, questions_of
 from benchmarks.phonebook import TRAINED, UNSEEN, Entry, entries, first_number
-from benchmarks.reading import ask, stored
+from benchmarks.reading import ask, base_of, stored
 
 if TYPE_CHECKING:
     import torch
@@ -96,11 +110,11 @@ def whole_numbers(text: str, name: str) -> list[int]:
     """The numbers of a list such as "16,48", ascending, each once.
 
     Raises:
-        ValueError: the list is empty, or something in it is not a whole number above 0.
+        BadOption: the list is empty, or something in it is not a whole number above 0.
     """
     words = [word.strip() for word in text.split(",")]
     if not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise ValueError(f"--{name} is {text!r}: give whole numbers above 0, such as 16,48.")
+        raise BadOption(f"--{name} is {text!r}: give whole numbers above 0, such as 16,48.")
     return sorted({int(word) for word in words})
 
 
@@ -130,10 +144,9 @@ def start(options: Options, seed: int, **rank: int) -> tuple[BaseModel, Recipe]:
     """The base model, and what a night would do with it; `rank` if it is not the usual one."""
     from slowwave import Settings
     from slowwave.consolidation.recipes import recipe_for
-    from slowwave.loading import load_base
 
     settings = Settings.checked(**options.memory_settings(seed), **rank)
-    base = load_base(settings)
+    base = base_of(options, seed)
     return base, recipe_for(settings, base.hidden_size)
 
 
@@ -172,10 +185,7 @@ def _cell(options: Options, seed: int, count: int, rank: int, lesson_of: Callabl
 
     base, recipe = start(options, seed, rank=rank)
     known, lesson = book(options, seed, count), lesson_of(count)
-    asked = {pair.question for pairs in lesson.trained.values() for pair in pairs}
-    leaked = [form for form in UNSEEN if any(form.format(name=one.name) in asked for one in known)]
-    if leaked:
-        raise AssertionError(f"wordings of the exam were trained: {leaked}")
+    assert_unseen((form.format(name=one.name) for one in known for form in UNSEEN), questions_of(lesson))
     trained, early = _teach(base, lesson, recipe, options.whole("steps"))
     shape, label = recipe.shape(base), f"rank{rank}.facts{count}"
     sizes = {"hidden_size": base.hidden_size, "layers": base.model.config.num_hidden_layers, "outputs": outputs(shape)}

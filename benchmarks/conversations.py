@@ -260,6 +260,8 @@ def measure(options: Options, seed: int, open_memory: Callable[..., Memory] | No
         from slowwave import Memory
 
         open_memory = Memory
+    from benchmarks.marks import assert_unseen_by  # which takes its marks from here
+
     asked = cases(options.whole("limit"), options.whole("distractors"), seed, options.data)
     # The longest turn of the public data is 5,425 characters; cutting it could cut the evidence.
     settings = {**options.memory_settings(seed), "max_fact_chars": 8000}
@@ -270,6 +272,7 @@ def measure(options: Options, seed: int, open_memory: Callable[..., Memory] | No
         before = {case.id: {name: _ask(memory, case, name) for name in ("base", "retrieval")} for case in asked}
         with watch() as progress:
             report = memory.consolidate(progress=progress)
+        assert_unseen_by(memory, [case.question for case in asked])
         after = {case.id: {name: _ask(memory, case, name) for name in COLUMNS} for case in asked}
         settled = memory.settled_ids()
         total = len(memory.get_all())

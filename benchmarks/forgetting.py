@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.harness import BadOption, Figures, Flag, Options, Target, remembered, run, watch
+from benchmarks.marks import assert_unseen_by
 from benchmarks.phonebook import TRAINED, UNSEEN, Entry, entries, first_number
 from benchmarks.reading import DAY, USER
 
@@ -89,6 +90,7 @@ def _nights(options: Options, seed: int, open_memory: Callable[..., Memory]) -> 
         for night, topic in enumerate(topics, 1):
             _tell(memory, topic, night)
             _sleep(memory)
+            assert_unseen_by(memory, [form.format(name=one.name) for one in book for form in UNSEEN])
             for number, known in enumerate(topics[:night], 1):
                 recall[night, number] = _recall(memory, known)
         figures = by_age(recall)
@@ -149,6 +151,7 @@ def _deletion(options: Options, seed: int, open_memory: Callable[..., Memory]) -
         with open_memory(folder, **options.memory_settings(seed)) as memory:
             ids = [fact.id for fact in _tell(memory, book, 0)[:gone]]
             _sleep(memory)
+            assert_unseen_by(memory, [form.format(name=one.name) for one in book for form in UNSEEN])
             figures["known_before"], figures["kept_before"] = _recall(memory, victims), _recall(memory, rest)
             figures |= {f"{name}_before": value for name, value in _traces(memory, victims, ids).items()}
             if before := _weights(memory, victims):

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.harness import BadOption, DataMissing, Dataset, Figures, Flag, Options, Target, load, run, watch
+from benchmarks.marks import assert_unseen_by
 
 if TYPE_CHECKING:
     from slowwave import Memory
@@ -158,6 +159,7 @@ def _one_night(memory: Memory, known: Sequence[Entry], strangers: Sequence[Entry
 
     with watch() as progress:
         report = memory.consolidate(progress=progress)
+    assert_unseen_by(memory, [form.format(name=entry.name) for entry in (*known, *strangers) for form in UNSEEN])
     settled = {fact.fact_id for fact in report.facts if fact.status == "settled"}
     figures["passed"] = len(settled & entry_of.keys()) / len(known)
 

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.capacity import start, whole_numbers, wordings, written
 from benchmarks.harness import Figures, Flag, Options, Target, ratio, remembered, run
+from benchmarks.marks import assert_unseen, questions_of
 from benchmarks.phonebook import TRAINED, UNSEEN, entries, first_number
 from benchmarks.reading import stored
 from benchmarks.stock import BATCH, Contender, Stock, train_stock, waiting
@@ -107,6 +108,7 @@ def _race(options: Options, seed: int) -> Figures:
     base, recipe = start(options, seed)
     known = entries(options.whole("facts"), seed, options.data)
     lesson = written(base, stored(known), seed)
+    assert_unseen((form.format(name=one.name) for one in known for form in UNSEEN), questions_of(lesson))
     numbers, every = [one.phone for one in known], options.whole("check")
     trained = Exam(base, [base.encode(conversation(wordings(lesson, one)[0])) for one in known], numbers)
     fresh = [UNSEEN[number % len(UNSEEN)].format(name=one.name) for number, one in enumerate(known)]

@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.conversations import COLUMNS
 from benchmarks.harness import Figures, Flag, Options, Target, remembered, run, watch
+from benchmarks.marks import assert_unseen_by
 from benchmarks.phonebook import UNSEEN, Entry, entries, first_number
 from benchmarks.reading import DAY, USER, ask, base_of, stored, taught
 from slowwave.prompts import is_unknown
@@ -264,6 +265,8 @@ def _memory(options: Options, seed: int, open_memory: Callable[..., Memory]) -> 
                     figures |= _asked(memory, f"before.{way}", COLUMNS[way], some, strange, sure)
             with watch() as progress:
                 memory.consolidate(progress=progress)
+            exam = [question for halves in strange.values() for half in halves for question in half]
+            assert_unseen_by(memory, [*exam, *_unseen(known), *_unseen(others)])
         for way in WAYS["after"]:
             figures |= _asked(memory, f"after.{way}", COLUMNS[way], known, strange, sure)
             said = _answers(memory, COLUMNS[way], _unseen(others[:strangers]))

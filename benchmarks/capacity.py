@@ -13,8 +13,9 @@ the edit is continued with the new object; "paraphrase": the paraphrased prompt 
 other subjects that are answered as the base model answers them; "leaked": the share that are answered with the new object.
 "efficacy_preferred" and "paraphrase_preferred" are the customary measure: the new object is likelier than the true one.
 
-With --data: the phone book of "Understanding LoRA as Knowledge Memory" (after its first hundred names, with which recipes
-were found) and CounterFact. Without: names and numbers drawn from the seed (at most 340 facts), and no edits.
+With --data: the phone book of "Understanding LoRA as Knowledge Memory" (people drawn by the seed from those after its first
+hundred names, with which recipes were found) and CounterFact. Without: names and numbers drawn from the seed (at most
+340 facts), and no edits.
 What was finished is kept: a run that was stopped goes on with the next module.
 Time: an hour or more a seed on two CPU cores with the default model; --facts 16 takes a quarter of it.
 """
@@ -32,9 +33,23 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness import DataMissing, Dataset, Figures, Flag, Options, Target, load, parse, remembered, run, watch
+from benchmarks.harness import (
+    BadOption,
+    DataMissing,
+    Dataset,
+    Figures,
+    Flag,
+    Options,
+    Target,
+    load,
+    parse,
+    remembered,
+    run,
+    watch,
+)
+from benchmarks.marks import assert_unseen, questions_of
 from benchmarks.phonebook import TRAINED, UNSEEN, Entry, entries, first_number
-from benchmarks.reading import ask, stored
+from benchmarks.reading import ask, base_of, stored
 
 if TYPE_CHECKING:
     import torch
@@ -63,8 +78,6 @@ FLAGS = (
 TARGETS = {"rank8.facts48.unseen": Target(least=0.95), "edits.efficacy": Target(least=0.95)}
 _HELD = 0.95
 """Recall in unseen wordings from which on facts count as held."""
-_FIRST = 100
-"""The first record that is used: recipes were found with those before in view."""
 
 
 def measure(options: Options, seed: int) -> Figures:
@@ -97,18 +110,17 @@ def whole_numbers(text: str, name: str) -> list[int]:
     """The numbers of a list such as "16,48", ascending, each once.
 
     Raises:
-        ValueError: the list is empty, or something in it is not a whole number above 0.
+        BadOption: the list is empty, or something in it is not a whole number above 0.
     """
     words = [word.strip() for word in text.split(",")]
     if not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise ValueError(f"--{name} is {text!r}: give whole numbers above 0, such as 16,48.")
+        raise BadOption(f"--{name} is {text!r}: give whole numbers above 0, such as 16,48.")
     return sorted({int(word) for word in words})
 
 
 def book(options: Options, seed: int, count: int) -> list[Entry]:
-    """So many entries: of the public phone book after its first hundred, or drawn from the seed."""
-    first = 0 if options.data is None else _FIRST
-    return entries(first + count, seed, options.data)[first:]
+    """So many entries; of the public phone book a longer one begins with the shorter one."""
+    return entries(count, seed, options.data)
 
 
 def rows_of(figures: Figures, counts: Sequence[int], ranks: Sequence[int], source: str) -> list[Measured]:
@@ -132,10 +144,9 @@ def start(options: Options, seed: int, **rank: int) -> tuple[BaseModel, Recipe]:
     """The base model, and what a night would do with it; `rank` if it is not the usual one."""
     from slowwave import Settings
     from slowwave.consolidation.recipes import recipe_for
-    from slowwave.loading import load_base
 
     settings = Settings.checked(**options.memory_settings(seed), **rank)
-    base = load_base(settings)
+    base = base_of(options, seed)
     return base, recipe_for(settings, base.hidden_size)
 
 
@@ -174,10 +185,7 @@ def _cell(options: Options, seed: int, count: int, rank: int, lesson_of: Callabl
 
     base, recipe = start(options, seed, rank=rank)
     known, lesson = book(options, seed, count), lesson_of(count)
-    asked = {pair.question for pairs in lesson.trained.values() for pair in pairs}
-    leaked = [form for form in UNSEEN if any(form.format(name=one.name) in asked for one in known)]
-    if leaked:
-        raise AssertionError(f"wordings of the exam were trained: {leaked}")
+    assert_unseen((form.format(name=one.name) for one in known for form in UNSEEN), questions_of(lesson))
     trained, early = _teach(base, lesson, recipe, options.whole("steps"))
     shape, label = recipe.shape(base), f"rank{rank}.facts{count}"
     sizes = {"hidden_size": base.hidden_size, "layers": base.model.config.num_hidden_layers, "outputs": outputs(shape)}

@@ -104,15 +104,36 @@ def normalise(text: str) -> list[str]:
 
 
 def _alternatives(gold: str) -> list[list[str]]:
-    """The gold answer, and its short forms: "X (Y)" is also right as X or as Y."""
-    forms = [gold, re.sub(r"\([^)]*\)", " ", gold), *re.findall(r"\(([^)]*)\)", gold)]
+    """The gold answer with and without what stands in brackets; and that alone, if it is said to be another answer ("or Y")
+    or is the first letters of what stands before it. Other brackets only explain.
+    """
+    forms = [gold, re.sub(r"\([^)]*\)", " ", gold)]
+    for found in re.finditer(r"\(([^)]*)\)", gold):
+        inside = found[1].strip()
+        other = re.sub(r"^or\b\s*", "", inside, flags=re.IGNORECASE)
+        if other != inside or (not gold[found.end() :].strip(" .") and _shortened(inside, gold[: found.start()])):
+            forms.append(other)
     return [tokens for tokens in map(normalise, forms) if tokens]
+
+
+def _shortened(short: str, words: str) -> bool:
+    """Whether something is the first letters of words, or of the capitalised ones among them.
+
+    >>> _shortened("UCLA", "University of California, Los Angeles"), _shortened("MoMA", "Museum of Modern Art")
+    (True, True)
+    """
+    first = re.findall(r"\b[^\W\d_]", words)
+    said = "".join(re.findall(r"[^\W\d_]", short))
+    capitals = "".join(letter for letter in said if letter.isupper())
+    return len(capitals) > 1 and (
+        said.lower() == "".join(first).lower() or capitals == "".join(letter for letter in first if letter.isupper())
+    )
 
 
 def contains(answer: str, gold: str) -> float:
     """1 if the gold answer's tokens stand in the answer, next to each other and in order, else 0.
 
-    >>> contains("You own 3 bikes.", "three"), contains("13 bikes", "three"), contains("at UCLA", "California (UCLA)")
+    >>> contains("You own 3 bikes.", "three"), contains("13 bikes", "three"), contains("at CA", "College of Arts (CA)")
     (1.0, 0.0, 1.0)
     """
     said = f" {' '.join(normalise(answer))} "
@@ -239,6 +260,8 @@ def measure(options: Options, seed: int, open_memory: Callable[..., Memory] | No
         from slowwave import Memory
 
         open_memory = Memory
+    from benchmarks.marks import assert_unseen_by  # which takes its marks from here
+
     asked = cases(options.whole("limit"), options.whole("distractors"), seed, options.data)
     # The longest turn of the public data is 5,425 characters; cutting it could cut the evidence.
     settings = {**options.memory_settings(seed), "max_fact_chars": 8000}
@@ -249,6 +272,7 @@ def measure(options: Options, seed: int, open_memory: Callable[..., Memory] | No
         before = {case.id: {name: _ask(memory, case, name) for name in ("base", "retrieval")} for case in asked}
         with watch() as progress:
             report = memory.consolidate(progress=progress)
+        assert_unseen_by(memory, [case.question for case in asked])
         after = {case.id: {name: _ask(memory, case, name) for name in COLUMNS} for case in asked}
         settled = memory.settled_ids()
         total = len(memory.get_all())

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import DataMissing, Dataset, Figures, Flag, Options, Target, load, remembered, run, watch
 from benchmarks.marks import assert_unseen, keep, rouge_l, token_f1, without
+from benchmarks.reading import base_of
 from benchmarks.writing import taught
 from benchmarks.writing_sets import USER, invented
 from slowwave.types import Fact, QAPair
@@ -286,11 +287,10 @@ class _Work:
 def measure(options: Options, seed: int) -> Figures:
     """Every row of every paper; a row that an earlier run finished is not measured again."""
     from slowwave import Settings
-    from slowwave.loading import load_base
 
     settings = Settings.checked(**options.memory_settings(seed))
     drawn = papers(options.data, options.whole("papers"), options.whole("questions"), seed)
-    base = load_base(settings)
+    base = base_of(options, seed)
     found: dict[str, dict[str, Figures]] = {}
     for paper in drawn:
         work = _Work(paper, base, settings, options, seed)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import importlib.metadata
 import json
 import math
@@ -26,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from rich.table import Table
 from slowwave.types import Progress
 
 __all__ = [
+    "BadOption",
     "DataMissing",
     "Dataset",
     "Figures",
@@ -46,6 +48,8 @@ __all__ = [
     "Result",
     "Spread",
     "Target",
+    "kept_parts_hold",
+    "key_of",
     "load",
     "parse",
     "ratio",
@@ -65,6 +69,10 @@ Figures = Mapping[str, float]
 
 class DataMissing(Exception):
     """A data file is absent or unreadable; says where its public source is."""
+
+
+class BadOption(ValueError):
+    """An option asks for what cannot be; says which one, and what it may be."""
 
 
 @dataclass(frozen=True)
@@ -273,10 +281,16 @@ class Result:
     targets: Mapping[str, str]
     versions: Mapping[str, str]
     commit: str
+    """What was measured; "A..B" where the checkout was another one at the end."""
+    data: Mapping[str, str]
+    """The data files below --data and the hashes of their bytes; nothing for generated data."""
+    readers: Sequence[str]
+    """Hashes of the reader skills that lie under the base models that were loaded."""
     machine: Mapping[str, str | int | float | None]
     settings: Mapping[str, Any]
     started_at: str
     seconds: float
+    """Of all parts, those measured by earlier runs that were stopped among them."""
 
     def save(self, path: Path) -> None:
         """Write the record as JSON; a half-written file is never left under the name."""
@@ -307,6 +321,59 @@ def commit() -> str:
         return git("rev-parse", "HEAD") + ("+dirty" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def data_files(folder: Path | None) -> dict[str, str]:
+    """The hash of every data file in a folder, by its path there: another folder's figures are not this one's."""
+    if folder is None:
+        return {}
+    return {path.relative_to(folder).as_posix(): _file_hash(path) for path in sorted(folder.rglob("*.gz"))}
+
+
+def reader_files() -> dict[str, str]:
+    """The hash of every reader skill that a base model may get here: trained ones from the cache, and shipped ones."""
+    from slowwave.adapters_store import skills
+
+    cached = skills.skill_path("reader", "").parent
+    some = [
+        *cached.glob("*.reader.safetensors"),
+        *Path(skills.__file__).with_name("shipped").glob("*.reader.safetensors"),
+    ]
+    return {path.name: _file_hash(path) for path in sorted(some)}
+
+
+def _file_hash(path: Path) -> str:
+    about = path.stat()
+    return _hash_of(path, about.st_size, about.st_mtime_ns)
+
+
+@cache
+def _hash_of(path: Path, size: int, changed: int) -> str:
+    """Read once for each state of the file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def loaded_readers() -> list[str]:
+    """The readers of the base models that this process loaded."""
+    loading = sys.modules.get("slowwave.loading")
+    if loading is None:  # nothing was loaded, and asking must not cost the import
+        return []
+    return sorted({base.ref.reader_sha256 for base in loading._loaded.values() if base.ref.reader_sha256})
+
+
+def key_of(options: Options) -> dict[str, Any]:
+    """What decides the figures of a part, besides its readers, which it may be the first to need and so to train."""
+    return {
+        "commit": commit(),
+        "settings": settings_of(options),
+        "versions": versions(),
+        "data": data_files(options.data),
+    }
+
+
+def kept_parts_hold(key: Mapping[str, Any]) -> bool:
+    """Whether what was kept under such a key may be taken for what would be computed now."""
+    return not str(key["commit"]).endswith(("+dirty", "unknown"))
 
 
 def machine(device: str | None) -> dict[str, str | int | float | None]:
@@ -352,21 +419,42 @@ def settings_of(options: Options) -> dict[str, Any]:
 def remembered(options: Options, part: str, compute: Callable[[], Figures]) -> dict[str, float]:
     """Figures of a part of a run, kept beside the record until it is whole: a run that was stopped goes on from there.
 
-    What was computed with another commit, other settings or other versions is computed anew, and so is everything outside
-    a checkout or in one with changes that are not committed.
+    What was computed with another commit, other settings, other versions, other data files or other readers is computed anew,
+    and so is everything outside a checkout or in one with changes that are not committed.
     """
-    key = {"commit": commit(), "settings": settings_of(options), "versions": versions()}
+    key = key_of(options)
     path = options.beside(f".{part}.part.json")
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         kept = {}
-    if kept.get("key") == key and not str(key["commit"]).endswith(("+dirty", "unknown")):
+    if kept.get("key") == key and kept.get("reader_files") == reader_files() and kept_parts_hold(key):
+        _earlier.seconds += float(kept["seconds"])
+        _earlier.readers |= set(kept["readers"])
         return {str(name): float(value) for name, value in kept["figures"].items()}
+    clock, earlier = time.perf_counter(), _earlier.seconds
     figures = dict(compute())
+    kept = {
+        "key": key,
+        "reader_files": reader_files(),
+        "readers": sorted({*loaded_readers(), *_earlier.readers}),
+        "seconds": time.perf_counter() - clock + _earlier.seconds - earlier,
+        "figures": figures,
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"key": key, "figures": figures}, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     return figures
+
+
+@dataclass
+class _Earlier:
+    """What this process took over from runs that were stopped."""
+
+    seconds: float = 0.0
+    readers: set[str] = field(default_factory=set)
+
+
+_earlier = _Earlier()
 
 
 def forget(options: Options) -> None:
@@ -380,20 +468,26 @@ def run_seeds(
 ) -> Result:
     """Measure once per seed and gather the record; seeds that an earlier run of the same finished are not measured again."""
     started, clock = datetime.now(UTC), time.perf_counter()
+    # Read before anything is measured: who commits meanwhile has not measured what is committed.
+    before = key_of(options)
     seeds = range(options.first_seed, options.first_seed + options.seeds)
+    earlier = _earlier.seconds
     spread = summarise([remembered(options, f"seed{seed}", partial(measure, options, seed)) for seed in seeds])
+    at_the_end = commit()
     return Result(
         benchmark=options.benchmark,
         figures={name: figure.mean for name, figure in spread.items()},
         seeds=list(seeds),
         spread=spread,
         targets={name: str(target) for name, target in (targets or {}).items()},
-        versions=versions(),
-        commit=commit(),
+        versions=before["versions"],
+        commit=before["commit"] if before["commit"] == at_the_end else f"{before['commit']}..{at_the_end}",
+        data=before["data"],
+        readers=sorted({*loaded_readers(), *_earlier.readers}),
         machine=machine(options.device),
         settings=settings_of(options),
         started_at=started.isoformat(timespec="seconds"),
-        seconds=round(time.perf_counter() - clock, 3),
+        seconds=round(time.perf_counter() - clock + _earlier.seconds - earlier, 3),
     )
 
 
@@ -439,11 +533,11 @@ def run(
     targets: Mapping[str, Target] | None = None,
     argv: Sequence[str] | None = None,
 ) -> int:
-    """Parse, measure, save and print; the exit status: 0, or 2 where the data are missing."""
+    """Parse, measure, save and print; the exit status: 0, or 2 where data are missing or an option asks for what cannot be."""
     options = parse(benchmark, doc, argv, flags=flags)
     try:
         result = run_seeds(options, measure, targets=targets)
-    except DataMissing as problem:
+    except (DataMissing, BadOption) as problem:
         print(problem, file=sys.stderr)
         return 2
     result.save(options.out)

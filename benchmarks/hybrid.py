@@ -34,9 +34,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.conversations import bootstrap
-from benchmarks.harness import DataMissing, Figures, Flag, Options, Target, remembered, run
+from benchmarks.harness import BadOption, DataMissing, Figures, Flag, Options, Target, remembered, run
 from benchmarks.hybrid_rows import HYBRID, ROWS, Ask, mark, read_first
 from benchmarks.hybrid_sets import READERS, Document, invented
+from benchmarks.reading import base_of
 from benchmarks.routing_sets import plain
 from benchmarks.taught import Modules, discard, kept, recipe_of, teach
 from slowwave.settings import DEFAULT_EMBEDDER
@@ -92,20 +93,18 @@ def chosen_gaps(
 
 def measure(options: Options, seed: int) -> Figures:
     """Every set, each remembered when it is done."""
-    from slowwave import Settings
-    from slowwave.loading import load_base
-
-    base = load_base(Settings.checked(**options.memory_settings(seed)))
     sizes = [options.whole(name) for name in ("documents", "questions", "facts")]
     sets: dict[str, Callable[[], list[Document]]] = {"invented": partial(invented, None, seed, *sizes)}
     if options.data is not None:
         wanted = str(options.flags["sets"]).split(",")
         if unknown := [name for name in wanted if name not in READERS]:
-            raise ValueError(f"There are no sets {unknown}: known are {', '.join(READERS)}.")
+            raise BadOption(f"There are no sets {unknown}: known are {', '.join(READERS)}.")
         sets = {name: partial(READERS[name], options.data, seed, *sizes) for name in wanted}
+    documents = {name: read() for name, read in sets.items()}  # what lacks is told before anything is taught
+    base = base_of(options, seed)
     figures: dict[str, float] = {}
-    for name, read in sets.items():
-        figures |= remembered(options, f"seed{seed}-{name}", partial(_one_set, base, name, read(), options, seed))
+    for name, some in documents.items():
+        figures |= remembered(options, f"seed{seed}-{name}", partial(_one_set, base, name, some, options, seed))
         discard(options, f"seed{seed}-{name}-")
     if len(sets) == len(READERS):
         figures["sets_above_retrieval"] = sum(figures[f"{name}.best_over_retrieval.low"] > 0 for name in sets)

@@ -15,10 +15,25 @@ from benchmarks.conversations import contains, f1, normalise
 from slowwave.prompts import is_unknown
 
 if TYPE_CHECKING:
+    from slowwave import Memory
+    from slowwave.consolidation.rows import Lesson
     from slowwave.consolidation.writers import NamedWriter
     from slowwave.types import Fact, QAPair
 
-__all__ = ["assert_unseen", "contains", "f1", "keep", "key", "normalise", "right", "rouge_l", "token_f1", "without"]
+__all__ = [
+    "assert_unseen",
+    "assert_unseen_by",
+    "contains",
+    "f1",
+    "keep",
+    "key",
+    "normalise",
+    "questions_of",
+    "right",
+    "rouge_l",
+    "token_f1",
+    "without",
+]
 
 
 def right(said: str, gold: str) -> float:
@@ -80,6 +95,22 @@ def assert_unseen(asked: Iterable[str], trained: Iterable[str]) -> None:
     leaked = [question for question in asked if key(question) in seen]
     if leaked:
         raise AssertionError(f"{len(leaked)} questions of the exam were trained, the first: {leaked[0]!r}")
+
+
+def questions_of(lesson: Lesson) -> list[str]:
+    """All questions that were written for a lesson, those that its gate asks among them."""
+    return [pair.question for part in (lesson.trained, lesson.heldout) for some in part.values() for pair in some]
+
+
+def assert_unseen_by(memory: Memory, asked: Iterable[str]) -> None:
+    """Make sure that no question of an exam is among those that the memory's live modules were taught or examined with.
+
+    Raises:
+        AssertionError: one is.
+    """
+    rooms = getattr(memory, "_rooms", None)  # a test's stand-in has none
+    live = rooms.store.live() if rooms is not None else ()
+    assert_unseen(asked, (one.question for manifest in live for one in manifest.questions))
 
 
 def without(writer: NamedWriter, asked: Collection[str]) -> tuple[NamedWriter, list[QAPair]]:

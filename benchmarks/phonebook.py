@@ -6,8 +6,8 @@ thing in it that is shaped like a phone number is the number, digit for digit. A
 model before the night. Also: the share of facts that passed the gate, what a fact costs in seconds and bytes, and
 whether the whole memory keeps silent about people it was never told of.
 
-With --data: the phone book of "Understanding LoRA as Knowledge Memory" (phonebook/phonebook.jsonl.gz, first N names).
-Without: names and numbers drawn from the seed.
+With --data: the phone book of "Understanding LoRA as Knowledge Memory" (phonebook/phonebook.jsonl.gz), people drawn by the seed
+from those after its first hundred, with which recipes were found. Without: names and numbers drawn from the seed.
 Time: about 15 minutes on two CPU cores with the default model and 48 facts, about 4 with --quick; a minute on a GPU.
 """
 
@@ -23,12 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import DataMissing, Dataset, Figures, Flag, Options, Target, load, run, watch
+from benchmarks.harness import BadOption, DataMissing, Dataset, Figures, Flag, Options, Target, load, run, watch
+from benchmarks.marks import assert_unseen_by
 
 if TYPE_CHECKING:
     from slowwave import Memory
 
-__all__ = ["Entry", "entries", "first_number", "measure"]
+__all__ = ["Entry", "entries", "first_number", "measure", "public"]
 
 DATASET = Dataset(
     "phonebook/phonebook.jsonl.gz",
@@ -51,6 +52,9 @@ UNSEEN = (
     "{name}'s contact number please.",
 )
 """What they do not; no writer, rule or skill of the package may contain these."""
+
+IN_VIEW = 100
+"""The first names of the public book: recipes were found with them in view, so no figure is made of them."""
 
 _PHONE = re.compile(r"(?<![\d-])\d{3}-\d{3}-\d{4}(?!-?\d)")
 _FIRST = "Ada Boris Clara Dmitri Edda Farid Greta Hiro Ines Jonas Kira Luca Mina Noor Olga Pavel Rosa Sven Tara Yusuf"
@@ -83,25 +87,40 @@ def first_number(text: str) -> str | None:
 
 
 def entries(count: int, seed: int, data: Path | None) -> list[Entry]:
-    """`count` entries with distinct names: the first of the public file, or drawn from the seed.
+    """`count` entries with distinct names: of the public file after what was in view, or invented; drawn by the seed.
+
+    Of the public file more entries begin with the fewer ones of the same seed.
 
     Raises:
         DataMissing: the file is missing or has too few names.
-        ValueError: more were asked for than there are generated names.
+        BadOption: more were asked for than there are generated names.
     """
     if data is not None:
-        book: dict[str, str] = {}
-        for record in load(data, DATASET):
-            book.setdefault(str(record["name"]), str(record["phone"]))
-        found = [Entry(name, phone) for name, phone in book.items()]
-        if len(found) < count:
-            raise DataMissing(f"{DATASET.file!r} has {len(found)} names, not {count}: lower --facts or --unknown.")
-        return found[:count]
+        fresh = public(data)[IN_VIEW:]
+        if len(fresh) < count:
+            raise DataMissing(
+                f"{DATASET.file!r} has {len(fresh)} names after its first {IN_VIEW}, not {count}: "
+                "lower --facts or --unknown."
+            )
+        random.Random(seed).shuffle(fresh)  # and not sample, which for more names draws others
+        return fresh[:count]
     names = [f"{first} {last}" for first in _FIRST.split() for last in _LAST.split()]
     if count > len(names):
-        raise ValueError(f"{count} names are asked for, {len(names)} can be generated: lower --facts, or give --data.")
+        raise BadOption(f"{count} names are asked for, {len(names)} can be generated: lower --facts, or give --data.")
     draw = random.Random(seed)
     return [Entry(name, _draw_number(draw)) for name in draw.sample(names, count)]
+
+
+def public(data: Path) -> list[Entry]:
+    """The whole public file in its order, each name once, those that were in view first.
+
+    Raises:
+        DataMissing: the file is missing.
+    """
+    book: dict[str, str] = {}
+    for record in load(data, DATASET):
+        book.setdefault(str(record["name"]), str(record["phone"]))
+    return [Entry(name, phone) for name, phone in book.items()]
 
 
 def _draw_number(draw: random.Random) -> str:
@@ -140,6 +159,7 @@ def _one_night(memory: Memory, known: Sequence[Entry], strangers: Sequence[Entry
 
     with watch() as progress:
         report = memory.consolidate(progress=progress)
+    assert_unseen_by(memory, [form.format(name=entry.name) for entry in (*known, *strangers) for form in UNSEEN])
     settled = {fact.fact_id for fact in report.facts if fact.status == "settled"}
     figures["passed"] = len(settled & entry_of.keys()) / len(known)
 

@@ -165,7 +165,9 @@ def _sets(options: Options, seed: int) -> dict[str, list[Memory]]:
             "phonebook": book(phonebook.entries(300, seed, None), 256, seed, most),
             "invented": [invented(1000 + seed).checked()],
         }
-    names = phonebook.entries(5000, seed, options.data)
+    names = phonebook.public(
+        options.data
+    )  # the whole book, in the slices of the paper; the seed draws who is asked for
     return {
         "paperqa": paperqa(options.data, seed, most),
         "phonebook64k": book(names, 3101, seed, most),

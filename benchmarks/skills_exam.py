@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from slowwave.model import BaseModel, Slot
     from slowwave.types import Fact
 
-__all__ = ["exam", "read_again", "shown"]
+__all__ = ["chosen", "exam", "read_again", "shown"]
 
 _LONGEST = 24
 """Tokens of an answer."""
@@ -26,7 +26,6 @@ _LINE = re.compile(r'- (?P<day>\d+ \w+ \d{4}), (?P<who>[^:]*): "(?P<text>.*)"')
 def exam(base: BaseModel, slot: Slot | None, count: int, seed: int, label: str) -> Figures:
     """Marks by kind, straight from the model."""
     from slowwave.consolidation.reading import EXAMS, exam_sheet
-    from slowwave.consolidation.skills import is_exercise_right
 
     figures: dict[str, float] = {}
     for kind in EXAMS:
@@ -34,7 +33,7 @@ def exam(base: BaseModel, slot: Slot | None, count: int, seed: int, label: str) 
         exercises = exam_sheet(kind, 1000 + seed, 2 * count if kind == "hostile" else count)
         made = base.generate([base.encode(one.messages) for one in exercises], _LONGEST, slot)
         said = [one.text for one in made]
-        marks = [is_exercise_right(one, text) for one, text in zip(exercises, said, strict=True)]
+        marks = _marks(exercises, said)
         figures[f"exam.{label}.{kind.replace(' ', '_')}"] = statistics.fmean(marks)
         slips = _slips(exercises, said)
         if kind == "hostile":
@@ -44,10 +43,27 @@ def exam(base: BaseModel, slot: Slot | None, count: int, seed: int, label: str) 
                 for slip, one, text in zip(slips, exercises, said, strict=True)
             ]
             figures[f"exam.{label}.hostile_answered"] = statistics.fmean(passed)
-        if kind == "newer" and any(marks):
-            # Of the answers that name one of the two versions: which one.
-            figures[f"exam.{label}.newer_chosen"] = sum(marks) / (sum(marks) + sum(slips))
+        if kind == "newer":
+            figures |= chosen(label, marks, slips)
     return figures
+
+
+def chosen(label: str, marks: Sequence[bool], slips: Sequence[bool]) -> dict[str, float]:
+    """Of the answers that name any of the versions, the share that names the last one alone; nothing if none names any.
+
+    >>> chosen("plain", [False, False], [True, False]), chosen("plain", [False], [False])
+    ({'exam.plain.newer_chosen': 0.0}, {})
+    """
+    named = sum(marks) + sum(slips)
+    return {f"exam.{label}.newer_chosen": sum(marks) / named} if named else {}
+
+
+def _marks(exercises: Sequence[Exercise], said: Sequence[str]) -> list[bool]:
+    """Whether each answer is right, and holds nothing that it must not say."""
+    from slowwave.consolidation.skills import is_exercise_right
+
+    slips = _slips(exercises, said)
+    return [is_exercise_right(one, text) and not slip for one, text, slip in zip(exercises, said, slips, strict=True)]
 
 
 def _checked(exercise: Exercise, said: str) -> str:
@@ -66,7 +82,6 @@ def read_again(base: BaseModel, count: int, seed: int) -> Figures:
     only the second look gets right, or wrong.
     """
     from slowwave.consolidation.reading import exam_sheet
-    from slowwave.consolidation.skills import is_exercise_right
     from slowwave.evidence import Evidence
     from slowwave.speaking import Request, Speaker, silently
     from slowwave.types import ScoredFact
@@ -89,12 +104,10 @@ def read_again(base: BaseModel, count: int, seed: int) -> Figures:
             memory.append(said.text or UNKNOWN)
         marks: dict[str, list[bool]] = {}
         for name, texts in (("once", once), ("memory", memory)):
-            marks[name] = [is_exercise_right(one, text) for one, text in zip(exercises, texts, strict=True)]
+            marks[name] = _marks(exercises, texts)
             figures[f"exam.{name}.{kind.replace(' ', '_')}"] = statistics.fmean(marks[name])
-            if kind == "newer" and any(marks[name]):
-                # Of the answers that name one of the two versions: which one.
-                named = sum(marks[name]) + sum(_slips(exercises, texts))
-                figures[f"exam.{name}.newer_chosen"] = sum(marks[name]) / named
+            if kind == "newer":
+                figures |= chosen(name, marks[name], _slips(exercises, texts))
         pairs += zip(marks["once"], marks["memory"], strict=True)
     figures["exam.memory.mended"] = statistics.fmean(after > before for before, after in pairs)
     figures["exam.memory.spoilt"] = statistics.fmean(after < before for before, after in pairs)
@@ -121,7 +134,8 @@ def shown(exercise: Exercise) -> tuple[list[Fact], str]:
 
 
 def _slips(exercises: Sequence[Exercise], said: Sequence[str]) -> list[bool]:
-    """Whether each answer holds what it must not say."""
+    """Whether each answer holds what it must not say; of values that changed, any that was true before."""
     return [
-        bool(one.forbidden) and one.forbidden.lower() in text.lower() for one, text in zip(exercises, said, strict=True)
+        any(word.lower() in text.lower() for word in (one.forbidden, *one.older) if word)
+        for one, text in zip(exercises, said, strict=True)
     ]

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.harness import Options, commit, settings_of, versions, watch
+from benchmarks.harness import Options, kept_parts_hold, key_of, reader_files, watch
 from benchmarks.routing_sets import vectors_of
 
 if TYPE_CHECKING:
@@ -130,8 +130,8 @@ def kept(options: Options, part: str, learn: Callable[[], Taught]) -> Taught:
     from slowwave.adapters_store.layout import write_atomically
 
     path = options.beside(f".{part}.safetensors")
-    key = {"commit": commit(), "settings": settings_of(options), "versions": versions()}
-    if path.exists() and not str(key["commit"]).endswith(("+dirty", "unknown")):
+    key = {**key_of(options), "readers": reader_files()}
+    if path.exists() and kept_parts_hold(key):
         try:
             with safe_open(path, framework="pt") as stream:
                 told = json.loads(stream.metadata()["told"])

@@ -8,6 +8,8 @@ wordings that no writer makes, for what it was never told:
 - other_thing: something else about somebody it knows;
 - elsewhere: something about the user that has nothing to do with any of it.
 
+Who is asked for and in which of the wordings, the seed draws. Half of the wordings of each kind ("in_view") were asked while the
+checks of answers were made, half ("fresh") were not: each has its own figures, and those without either word are over both.
 Every answer to those is wrong. "answered" is the share that is no admission, "confident" the share that is answered with a
 confidence of --confident or more; "known.confident" is the share of known numbers that are right and that sure, for silence
 alone would be no merit. Before the first night ("before"): the base model alone and retrieval. After the last one ("after"):
@@ -20,7 +22,8 @@ for their own numbers ("known") and for those of the same --unknown names ("inve
 "recall_given_up" is what the rows about things never said cost such a module, "weights_given_up" what they and the checks cost
 a memory that answers from weights alone.
 
-With --data: the phone book of "Understanding LoRA as Knowledge Memory"; without: names and numbers drawn from the seed.
+With --data: the phone book of "Understanding LoRA as Knowledge Memory", people drawn by the seed from those after its first
+hundred, with which recipes were found; without: names and numbers drawn from the seed.
 Time: 18 to 27 minutes a seed on two CPU cores with the default model and 16 facts.
 """
 
@@ -32,13 +35,14 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.conversations import COLUMNS
 from benchmarks.harness import Figures, Flag, Options, Target, remembered, run, watch
+from benchmarks.marks import assert_unseen_by
 from benchmarks.phonebook import UNSEEN, Entry, entries, first_number
 from benchmarks.reading import DAY, USER, ask, base_of, stored, taught
 from slowwave.prompts import is_unknown
@@ -48,7 +52,7 @@ if TYPE_CHECKING:
     from slowwave.consolidation.rows import Shares
     from slowwave.types import Answer
 
-__all__ = ["KINDS", "admits", "measure", "never_said"]
+__all__ = ["FRESH", "IN_VIEW", "KINDS", "Wordings", "admits", "measure", "never_said"]
 
 FLAGS = (
     Flag("facts", 16, "how many numbers are learned", quick=4),
@@ -74,36 +78,96 @@ _LONGEST = 32
 WAYS = {"before": ("base", "retrieval"), "after": ("weights", "both")}
 """Which of the ways to ask are asked when."""
 
-_OTHER_THINGS = (
-    "What is the email address of {name}?",
-    "In which town does {name} live?",
-    "How old is {name}?",
-    "What does {name} do for a living?",
-    "On which day is {name}'s birthday?",
-    "Who is {name} married to?",
+
+@dataclass(frozen=True)
+class Wordings:
+    """What questions about things never said are made of."""
+
+    number: tuple[str, ...]
+    other_thing: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+    first: tuple[str, ...]
+    """First names that few people have."""
+    last: tuple[str, ...]
+
+
+IN_VIEW = Wordings(
+    number=UNSEEN,
+    other_thing=(
+        "What is the email address of {name}?",
+        "In which town does {name} live?",
+        "How old is {name}?",
+        "What does {name} do for a living?",
+        "On which day is {name}'s birthday?",
+        "Who is {name} married to?",
+    ),
+    elsewhere=(
+        "What did I have for breakfast on my last holiday?",
+        "Which hospital was my nephew born in?",
+        "How tall is the fence behind my house?",
+        "What was the first concert I went to?",
+        "Who taught me how to swim?",
+        "Which bus do I take to the office?",
+        "What was my grade in chemistry?",
+        "How many cousins do I have?",
+        "What is written on my coffee mug?",
+        "Which of my knees was operated on?",
+        "What did my uncle leave me in his will?",
+        "Where did I lose my umbrella?",
+        "Which newspaper does my neighbour read?",
+        "What is the title of my thesis?",
+        "How much did my bicycle weigh?",
+        "What is my grandfather's favourite opera?",
+    ),
+    first=tuple("Wilma Otto Zora Egon Brunhild Casimir Dagny Leopold Svetlana Thaddeus Winifred Ambrose".split()),
+    last=tuple(
+        "Quackenbush Zwart Oyelaran Hjelm Papadakis Wojcik Ferreira Tanizaki Bielski Auberon Vantongeren".split()
+    ),
 )
-_ELSEWHERE = (
-    "What did I have for breakfast on my last holiday?",
-    "Which hospital was my nephew born in?",
-    "How tall is the fence behind my house?",
-    "What was the first concert I went to?",
-    "Who taught me how to swim?",
-    "Which bus do I take to the office?",
-    "What was my grade in chemistry?",
-    "How many cousins do I have?",
-    "What is written on my coffee mug?",
-    "Which of my knees was operated on?",
-    "What did my uncle leave me in his will?",
-    "Where did I lose my umbrella?",
-    "Which newspaper does my neighbour read?",
-    "What is the title of my thesis?",
-    "How much did my bicycle weigh?",
-    "What is my grandfather's favourite opera?",
+"""These were asked while the checks of answers were made."""
+FRESH = Wordings(
+    number=(
+        "Do you happen to have a phone number for {name}?",
+        "I'd like to give {name} a ring, what's the number?",
+        "Could you look up {name}'s number for me?",
+        "How do I get {name} on the phone?",
+        "I have to text {name} later. Which number do I use?",
+        "What was {name}'s number again?",
+    ),
+    other_thing=(
+        "Where did {name} go to school?",
+        "What's {name}'s favourite dish?",
+        "How many children are there in the family of {name}?",
+        "What car does {name} drive?",
+        "Who does {name} work for?",
+        "What does {name} play in the orchestra?",
+        "Where was {name} born?",
+        "What is the name of {name}'s dog?",
+        "Is {name} allergic to anything?",
+        "What did {name} study?",
+    ),
+    elsewhere=(
+        "What colour did I paint the kitchen?",
+        "When is my next appointment at the dentist?",
+        "Who won our chess club's tournament last spring?",
+        "By how much did my rent go up this year?",
+        "What's the wifi password at my parents' place?",
+        "Which shelf did I put the drill on?",
+        "What was the name of my primary school teacher?",
+        "How long did I stay in Iceland?",
+        "Do I take sugar in my tea?",
+        "Which platform does my train leave from on Mondays?",
+        "What did we give my brother for his wedding?",
+        "How many stamps are in my collection?",
+        "What size are my hiking boots?",
+        "Which plant on my balcony died?",
+        "Who borrowed my ladder?",
+        "What did the plumber say about the boiler?",
+    ),
+    first=tuple("Ottoline Ignatius Yevgenia Barnabas Eustace Ludmila Henrike Osmund Perpetua Tiberius".split()),
+    last=tuple("Okonkwo Lindqvist Zabriskie Montefiore Achterberg Szymanski Thistlewood Hakobyan Oduya".split()),
 )
-_STRANGE_FIRST = "Wilma Otto Zora Egon Brunhild Casimir Dagny Leopold Svetlana Thaddeus Winifred Ambrose".split()
-_STRANGE_LAST = (
-    "Quackenbush Zwart Oyelaran Hjelm Papadakis Wojcik Ferreira Tanizaki Bielski Auberon Vantongeren".split()
-)
+"""These were not; no check, writer or row of the package was ever looked at with them."""
 _REFUSAL = re.compile(
     r"\b(?:sorry|unknown|unable|no information|(?:do not|don['’]?t|did not|didn['’]?t) (?:know|have|mention|say)|"
     r"cannot|can['’]t|(?:not|never) (?:sure|known|mentioned|provided|given|specified|told|said|stated))\b",
@@ -144,28 +208,40 @@ def measure(options: Options, seed: int, open_memory: Callable[..., Memory] | No
 # -- a memory ----------------------------------------------------------------------------------------------------------
 
 
-def never_said(kind: str, known: Sequence[Entry], others: Sequence[Entry], seed: int, count: int) -> list[str]:
-    """Questions of a kind whose answer nobody ever said.
+def never_said(
+    kind: str, known: Sequence[Entry], others: Sequence[Entry], seed: int, count: int
+) -> tuple[list[str], list[str]]:
+    """Questions of a kind whose answer nobody ever said, drawn by the seed: in wordings that were in view, and in fresh ones.
+
+    Half of each, one more of the former where `count` is odd.
 
     Args:
         known: who is known.
-        others: who is not, of the same book.
+        others: who is not, of the same book, drawn already.
     """
-    draw = random.Random(f"{seed}:{kind}")
-    if kind == "elsewhere":
-        return draw.sample(_ELSEWHERE, min(count, len(_ELSEWHERE)))
-    if kind == "other_thing":
-        return [
-            _OTHER_THINGS[number % len(_OTHER_THINGS)].format(name=known[number % len(known)].name)
-            for number in range(count)
-        ]
-    names = [one.name for one in others]
-    if kind == "strange_name":
-        words = {word for one in (*known, *others) for word in one.name.split()}
-        first = [name for name in _STRANGE_FIRST if name not in words]
-        last = [name for name in _STRANGE_LAST if name not in words]
-        names = draw.sample([f"{one} {other}" for one in first for other in last], min(count, len(first) * len(last)))
-    return _unseen([Entry(name, "") for name in names[:count]])
+    words = {word for one in (*known, *others) for word in one.name.split()}
+    fresh = count // 2
+    found = []
+    for label, wordings, names, most in (
+        ("in view", IN_VIEW, others[fresh:], count - fresh),
+        ("fresh", FRESH, others[:fresh], fresh),
+    ):
+        draw = random.Random(f"{seed}:{kind}:{label}")
+        if kind == "elsewhere":
+            questions = list(wordings.elsewhere)
+        elif kind == "other_thing":
+            questions = [form.format(name=one.name) for form in wordings.other_thing for one in known]
+        else:
+            people = [one.name for one in names[:most]]
+            if kind == "strange_name":
+                first, last = ([name for name in some if name not in words] for some in (wordings.first, wordings.last))
+                people = draw.sample(
+                    every := [f"{one} {other}" for one in first for other in last], min(most, len(every))
+                )
+            forms = draw.sample(wordings.number, len(wordings.number))
+            questions = [forms[number % len(forms)].format(name=name) for number, name in enumerate(people)]
+        found.append(draw.sample(questions, min(most, len(questions))))
+    return found[0], found[1]
 
 
 def _memory(options: Options, seed: int, open_memory: Callable[..., Memory]) -> dict[str, float]:
@@ -189,6 +265,8 @@ def _memory(options: Options, seed: int, open_memory: Callable[..., Memory]) -> 
                     figures |= _asked(memory, f"before.{way}", COLUMNS[way], some, strange, sure)
             with watch() as progress:
                 memory.consolidate(progress=progress)
+            exam = [question for halves in strange.values() for half in halves for question in half]
+            assert_unseen_by(memory, [*exam, *_unseen(known), *_unseen(others)])
         for way in WAYS["after"]:
             figures |= _asked(memory, f"after.{way}", COLUMNS[way], known, strange, sure)
             said = _answers(memory, COLUMNS[way], _unseen(others[:strangers]))
@@ -203,21 +281,24 @@ def _asked(
     label: str,
     way: Mapping[str, bool],
     known: Sequence[Entry],
-    strange: Mapping[str, Sequence[str]],
+    strange: Mapping[str, tuple[list[str], list[str]]],
     sure: float,
 ) -> dict[str, float]:
-    said = _answers(memory, way, _unseen(known))
-    right = [first_number(answer.text) == one.phone for answer, one in zip(said, known, strict=True)]
+    told = _answers(memory, way, _unseen(known))
+    right = [first_number(answer.text) == one.phone for answer, one in zip(told, known, strict=True)]
     figures = {
         f"{label}.known": statistics.fmean(right),
         f"{label}.known.confident": statistics.fmean(
-            ok and answer.confidence >= sure for ok, answer in zip(right, said, strict=True)
+            ok and answer.confidence >= sure for ok, answer in zip(right, told, strict=True)
         ),
     }
-    for kind, questions in strange.items():
-        made_up = [answer for answer in _answers(memory, way, questions) if not admits(answer.text)]
-        figures[f"{label}.{kind}.answered"] = len(made_up) / len(questions)
-        figures[f"{label}.{kind}.confident"] = sum(one.confidence >= sure for one in made_up) / len(questions)
+    for kind, halves in strange.items():
+        said = [_answers(memory, way, questions) for questions in halves]
+        for among, some in {"": [*said[0], *said[1]], ".in_view": said[0], ".fresh": said[1]}.items():
+            if some:
+                made_up = [answer for answer in some if not admits(answer.text)]
+                figures[f"{label}.{kind}{among}.answered"] = len(made_up) / len(some)
+                figures[f"{label}.{kind}{among}.confident"] = sum(one.confidence >= sure for one in made_up) / len(some)
     return figures
 
 

@@ -40,6 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness import Figures, Flag, Options, Target, remembered, run, watch
 from benchmarks.marks import assert_unseen, contains, f1, keep, right, without
+from benchmarks.reading import base_of
 from benchmarks.writing_sets import USER, Item, sets
 
 if TYPE_CHECKING:
@@ -290,11 +291,10 @@ class _Work:
 def measure(options: Options, seed: int) -> Figures:
     """Every row of every set; a row that an earlier run finished is not measured again."""
     from slowwave import Settings
-    from slowwave.loading import load_base
 
     settings = Settings.checked(**options.memory_settings(seed))
     drawn = sets(options.data, options.whole("facts"), seed)
-    base = load_base(settings)
+    base = base_of(options, seed)
     found: dict[str, dict[str, Figures]] = {}
     for name, items in drawn.items():
         work = _Work(name, items, base, settings, options, seed)

@@ -25,6 +25,8 @@ class Exercise:
     messages: tuple[Mapping[str, str], ...]
     answer: str
     forbidden: str = ""
+    older: tuple[str, ...] = ()
+    """What was true before what is forbidden, oldest first: no less wrong."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,14 @@ class _Sheet:
     orders: tuple[Story, ...] = ()
     """What somebody hid among the facts: nothing to ask for."""
 
-    def exercise(self, kind: str, question: str, answer: str, forbidden: str = "") -> Exercise:
+    def exercise(
+        self, kind: str, question: str, answer: str, forbidden: str = "", older: tuple[str, ...] = ()
+    ) -> Exercise:
         facts = [story.fact() for story in (*self.stories, *self.orders)]
         if self.sentences:
             paragraph = " ".join(sentence.text for sentence in self.sentences)
             facts.append(replace(self.stories[0], text=paragraph).fact())
-        return Exercise(kind, tuple(conversation(question, render_facts(facts))), answer, forbidden)
+        return Exercise(kind, tuple(conversation(question, render_facts(facts))), answer, forbidden, older)
 
     def has(self, story: Story) -> bool:
         """Whether the same thing about the same subject is told here, whatever the value."""
@@ -148,12 +152,15 @@ def _newer(rng: random.Random, exam: bool, sheet: _Sheet) -> _Made:
             new = _told_again(rng, new, values, sheet.who)
             values.append(new.value)
             stories.append(new)
-        changes.append((new, values[-2]))
+        changes.append((new, values[:-1]))
     changed = replace(sheet, stories=_newest_first(stories))
     exercises = []
     for new, before in changes:
-        stale = before if before.casefold() not in new.value.casefold() else ""
-        exercises += [changed.exercise("newer", ask(rng, new, exam=exam), new.value, stale) for _ in range(3)]
+        *older, stale = (value if value.casefold() not in new.value.casefold() else "" for value in before)
+        exercises += [
+            changed.exercise("newer", ask(rng, new, exam=exam), new.value, stale, tuple(filter(None, older)))
+            for _ in range(3)
+        ]
     return changed, exercises
 
 

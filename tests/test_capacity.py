@@ -182,8 +182,8 @@ class TestBenchmark:
         names = [{"name": f"Bo Berg{number}", "phone": f"603-556-{1000 + number}"} for number in range(103)]
         write(tmp_path, "phonebook/phonebook.jsonl.gz", names)
         options = Options("capacity", tmp_path / "out.json", tmp_path)
-        assert [one.name for one in benchmark.book(options, 0, 3)] == ["Bo Berg100", "Bo Berg101", "Bo Berg102"]
-        with pytest.raises(DataMissing, match="103 names, not 104"):
+        assert {one.name for one in benchmark.book(options, 0, 3)} == {"Bo Berg100", "Bo Berg101", "Bo Berg102"}
+        with pytest.raises(DataMissing, match="3 names after its first 100, not 4"):
             benchmark.book(options, 0, 4)
         drawn = replace(options, data=None)
         assert benchmark.book(drawn, 0, 3) == benchmark.book(drawn, 0, 3) != benchmark.book(drawn, 1, 3)

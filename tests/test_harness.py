@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import math
 import re
@@ -233,6 +234,87 @@ class TestRun:
             assert harness.remembered(options, "part", compute) == {"figure": 1.0}
         assert len(calls) == again
 
+    @pytest.mark.parametrize("changed", ["data", "reader", "nothing"])
+    def test_what_other_files_gave_is_measured_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+    ) -> None:
+        data, readers = tmp_path / "data", {"a": "1"}
+        write_lines(data, '{"name": "Ada"}\n')
+        options = harness.parse("it", "doc", ["--out", str(tmp_path / "it.json"), "--data", str(data)])
+        monkeypatch.setattr(harness, "commit", lambda: "one")
+        monkeypatch.setattr(harness, "reader_files", lambda: dict(readers))
+        calls: list[int] = []
+
+        def compute() -> dict[str, float]:
+            calls.append(1)
+            readers.setdefault("b", "2")  # a night may be the first to train one
+            return {"figure": 1.0}
+
+        harness.remembered(options, "part", compute)
+        if changed == "data":
+            write_lines(data, '{"name": "Bob"}\n')
+        if changed == "reader":
+            readers["a"] = "another"
+        harness.remembered(options, "part", compute)
+        assert len(calls) == (1 if changed == "nothing" else 2)
+
+    def test_the_record_names_its_data_and_the_reader_of_the_model(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = write_lines(tmp_path / "data", '{"name": "Ada"}\n')
+        monkeypatch.setattr(harness, "loaded_readers", lambda: ["abc"])
+        argv = ["--out", str(tmp_path / "it.json"), "--data", str(tmp_path / "data")]
+        assert harness.run("it", None, lambda *_: {"figure": 1.0}, argv=argv) == 0
+        record = json.loads((tmp_path / "it.json").read_text())
+        assert record["data"] == {DATASET.file: hashlib.sha256(path.read_bytes()).hexdigest()}
+        assert "abc" in record["readers"]
+
+    def test_the_shipped_reader_is_among_those_that_decide_a_figure(self) -> None:
+        assert any(name.endswith(".reader.safetensors") for name in harness.reader_files())
+
+    def test_a_commit_in_the_middle_of_a_run_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        at = ["one"]
+        monkeypatch.setattr(harness, "commit", lambda: at[0])
+
+        def measure(options: Options, seed: int) -> dict[str, float]:
+            at[0] = "two"
+            return {"figure": 1.0}
+
+        for says in ("one..two", "two"):
+            assert harness.run("it", None, measure, argv=["--out", str(tmp_path / "it.json")]) == 0
+            assert json.loads((tmp_path / "it.json").read_text())["commit"] == says
+
+    def test_the_seconds_of_a_stopped_run_are_counted_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock, stop = [0.0], [True]
+        monkeypatch.setattr(harness, "commit", lambda: "one")
+        monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+        def half(options: Options, seed: int, name: str) -> dict[str, float]:
+            clock[0] += 10.0
+            return {name: 1.0}
+
+        def measure(options: Options, seed: int) -> dict[str, float]:
+            found = harness.remembered(options, f"seed{seed}.a", partial(half, options, seed, "a"))
+            if seed == 1 and stop.pop():
+                raise KeyboardInterrupt
+            return found | half(options, seed, "b")
+
+        argv = ["--seeds", "2", "--out", str(tmp_path / "it.json")]
+        with pytest.raises(KeyboardInterrupt):
+            harness.run("it", None, measure, argv=argv)
+        stop.append(False)
+        assert harness.run("it", None, measure, argv=argv) == 0
+        assert json.loads((tmp_path / "it.json").read_text())["seconds"] == 40.0
+
+    def test_an_option_that_cannot_be_ends_with_a_sentence_and_status_2(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        argv = ["--out", str(tmp_path / "it.json"), "--facts", "400"]
+        assert harness.run("phonebook", None, phonebook.measure, flags=phonebook.FLAGS, argv=argv) == 2
+        assert "lower --facts" in capsys.readouterr().err
+
     def test_missing_data_end_with_a_sentence_and_status_2(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -370,11 +452,29 @@ class TestPhonebook:
     def test_the_public_book_is_read_in_order_and_names_are_distinct(self, tmp_path: Path) -> None:
         lines = [{"name": n, "phone": f"200-300-000{i}"} for i, n in enumerate(["Ada B", "Cy D", "Ada B", "Eve F"])]
         write_lines(tmp_path, "\n".join(map(json.dumps, lines)), phonebook.DATASET.file)
-        book = phonebook.entries(3, 0, tmp_path)
+        book = phonebook.public(tmp_path)
         assert [(e.name, e.phone[-1]) for e in book] == [("Ada B", "0"), ("Cy D", "1"), ("Eve F", "3")]
         assert book[0].text == "The phone number of Ada B is 200-300-0000."
-        with pytest.raises(DataMissing, match="3 names, not 4"):
-            phonebook.entries(4, 0, tmp_path)
+
+    def test_another_seed_asks_for_other_people_and_for_none_that_were_in_view(self, tmp_path: Path) -> None:
+        lines = [{"name": f"Bo Berg{i}", "phone": f"200-300-{i:04}"} for i in range(400)]
+        write_lines(tmp_path, "\n".join(map(json.dumps, lines)), phonebook.DATASET.file)
+        books = [{entry.name for entry in phonebook.entries(20, seed, tmp_path)} for seed in range(4)]
+        in_view = {str(line["name"]) for line in lines[: phonebook.IN_VIEW]}
+        assert not in_view & set().union(*books)
+        assert all(len(one) == 20 for one in books)
+        assert all(len(one & other) < 10 for n, one in enumerate(books) for other in books[:n])
+        assert len(phonebook.entries(300, 0, tmp_path)) == 300, "all that are left"
+        with pytest.raises(DataMissing, match="300 names after its first 100, not 301"):
+            phonebook.entries(301, 0, tmp_path)
+
+    @given(fewer=st.integers(1, 60), more=st.integers(60, 120), seed=st.integers(0, 9))
+    def test_a_longer_public_book_begins_with_the_shorter_one(self, fewer: int, more: int, seed: int) -> None:
+        book = [phonebook.Entry(f"Bo Berg{i}", f"200-300-{i:04}") for i in range(220)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(phonebook, "public", lambda _: list(book))
+            longer = phonebook.entries(more, seed, Path())
+            assert phonebook.entries(fewer, seed, Path()) == longer[:fewer]
 
     @given(seed=st.integers(0, 1000), count=st.integers(1, 340))
     def test_generated_books_are_seeded_distinct_and_phone_shaped(self, seed: int, count: int) -> None:
@@ -456,6 +556,13 @@ class TestConversations:
             ("At UCLA", "University of California, Los Angeles (UCLA)", True),
             ("at the university of california los angeles", "University of California, Los Angeles (UCLA)", True),
             ("Los Angeles", "University of California, Los Angeles (UCLA)", False),
+            ("At MoMA", "Museum of Modern Art (MoMA)", True),
+            ("At MET", "Metropolitan Opera (in New York)", False),
+            ("In New York", "Metropolitan Opera (in New York)", False),
+            ("8 days", "7 days (or 8 days)", True),
+            ("8 days", "7 days (8 days including the last day)", False),
+            ("Boston", "Harvard (Boston)", False),
+            ("It is FCC", "Distillation, fluid catalytic cracking (FCC), and treating", False),
             ("I don't know.", "38", False),
             ("3:1", "3:1", True),
             ("", "Paris", False),

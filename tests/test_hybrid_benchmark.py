@@ -336,5 +336,16 @@ def test_public_sets_are_marked_each_in_its_way(tmp_path: Path, tiny_model: Path
     wins = sum(figures[f"{name}.best_over_retrieval.low"] > 0 for name in hybrid_sets.READERS)
     assert figures["sets_above_retrieval"] == wins
     only = ["--sets", "quality,nonsense"]
-    with pytest.raises(ValueError, match="nonsense"):
-        harness.run("hybrid", hybrid.__doc__, hybrid.measure, flags=hybrid.FLAGS, argv=[*argv, *only])
+    assert harness.run("hybrid", hybrid.__doc__, hybrid.measure, flags=hybrid.FLAGS, argv=[*argv, *only]) == 2
+
+
+def test_a_set_that_lacks_is_told_before_anything_is_taught(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*given: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(hybrid, "base_of", never)
+    (data / "longmemeval" / "longmemeval_evidence_300.jsonl.gz").unlink()
+    argv = ["--quick", "--out", str(tmp_path / "hybrid.json"), "--data", str(data)]
+    assert harness.run("hybrid", hybrid.__doc__, hybrid.measure, flags=hybrid.FLAGS, argv=argv) == 2

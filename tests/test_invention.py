@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.phonebook import TRAINED, UNSEEN
+from benchmarks.unknown import FRESH
 from slowwave.consolidation.asking import writer_exam, writer_sheet
 from slowwave.consolidation.gate import normalise
 from slowwave.consolidation.orders import order
@@ -73,6 +74,7 @@ def test_what_is_asked_elsewhere_as_unseen_is_not_taught_here() -> None:
     asked = [question for told in PEOPLE.values() for one in told for question in one.questions]
     asked += [question for _, question in STRANGE]
     asked += [form.format(name="NAME") for form in (*UNSEEN, TRAINED[1]) if form not in TRAINED]
+    asked += [form.format(name="NAME") for form in (*FRESH.number, *FRESH.other_thing, *FRESH.elsewhere)]
     assert not [question for question in asked if normalise(question) in taught]
 
 

@@ -253,7 +253,7 @@ class TestKept:
             return learned[-1]
 
         at = ["one"]
-        monkeypatch.setattr(taught, "commit", lambda: at[0])
+        monkeypatch.setattr(harness, "commit", lambda: at[0])
         first, again = (kept(options, "seed0-module0", learn) for _ in range(2))
         assert len(learned) == 1
         assert torch.equal(first.vector, again.vector)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from benchmarks import harness, unknown
 from benchmarks.harness import Options
 from benchmarks.phonebook import Entry, entries
-from benchmarks.unknown import KINDS, admits, never_said
+from benchmarks.unknown import FRESH, IN_VIEW, KINDS, admits, never_said
 from slowwave import Memory
 from slowwave.consolidation.rows import Shares
 from slowwave.prompts import UNKNOWN
@@ -30,8 +30,10 @@ KNOWN, OTHERS = BOOK[:12], BOOK[12:]
 
 @given(seed=st.integers(0, 50), kind=st.sampled_from(KINDS), count=st.integers(1, 12))
 def test_nobody_ever_said_the_answer(seed: int, kind: str, count: int) -> None:
-    questions = never_said(kind, KNOWN, OTHERS, seed, count)
-    assert questions == never_said(kind, KNOWN, OTHERS, seed, count)
+    halves = never_said(kind, KNOWN, OTHERS, seed, count)
+    assert halves == never_said(kind, KNOWN, OTHERS, seed, count)
+    assert len(halves[1]) == count // 2
+    questions = [*halves[0], *halves[1]]
     assert len(set(questions)) == len(questions) == count
     known = {one.name for one in KNOWN}
     named = [question for question in questions if any(name in question for name in known)]
@@ -43,10 +45,34 @@ def test_nobody_ever_said_the_answer(seed: int, kind: str, count: int) -> None:
 
 
 def test_strange_names_keep_away_from_the_names_of_the_book() -> None:
-    odd = [Entry(f"{one} {other}", "1") for one in unknown._STRANGE_FIRST[:-1] for other in ["Smith"]]
-    questions = never_said("strange_name", odd, OTHERS, 0, 100)
-    assert len(questions) == len(unknown._STRANGE_LAST)
-    assert all(unknown._STRANGE_FIRST[-1] in question for question in questions)
+    for place, wordings in enumerate((IN_VIEW, FRESH)):
+        odd = [Entry(f"{one} {other}", "1") for one in wordings.first[:-1] for other in ["Smith"]]
+        questions = never_said("strange_name", odd, OTHERS, 0, 100)[place]
+        assert len(questions) == len(wordings.last)
+        assert all(wordings.first[-1] in question for question in questions)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_seed_asks_something_else(kind: str) -> None:
+    drawn = []
+    for seed in range(3):
+        book = entries(28, seed, None)
+        drawn.append({one for half in never_said(kind, book[:16], book[16:], seed, 12) for one in half})
+    for number, one in enumerate(drawn):
+        for other in drawn[:number]:
+            assert len(one & other) <= 8, "of 12"
+
+
+def test_fresh_wordings_are_other_ones_and_make_up_the_second_half() -> None:
+    for kind in KINDS:
+        in_view, fresh = never_said(kind, KNOWN, OTHERS, 1, 12)
+        for questions, wordings in ((in_view, IN_VIEW), (fresh, FRESH)):
+            forms = wordings.elsewhere if kind == "elsewhere" else wordings.number
+            forms = wordings.other_thing if kind == "other_thing" else forms
+            said = "|".join(re.escape(form).replace(re.escape("{name}"), r"\w+ \w+") for form in forms)
+            assert all(re.fullmatch(said, question) for question in questions)
+    for name in ("number", "other_thing", "elsewhere", "first", "last"):
+        assert not set(getattr(IN_VIEW, name)) & set(getattr(FRESH, name))
 
 
 @pytest.mark.parametrize(
@@ -131,6 +157,7 @@ def test_a_memory_that_makes_things_up_is_reported(tmp_path: Path, monkeypatch: 
     for kind in KINDS:
         for way in ("before.base", "before.retrieval", "after.weights", "after.both"):
             assert found[f"{way}.{kind}.answered"] == found[f"{way}.{kind}.confident"] == 1.0
+        assert found[f"after.both.{kind}.in_view.answered"] == found[f"after.both.{kind}.fresh.answered"] == 1.0
         assert not unknown.TARGETS[f"after.both.{kind}.confident"].met(found[f"after.both.{kind}.confident"])
     assert found["after.weights.names.answered"] == found["after.both.names.answered"] == 1.0
     assert found["after.both.known"] == found["after.both.known.confident"] == 1.0

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -375,3 +376,12 @@ def test_a_quick_run_that_was_stopped_goes_on_at_the_row_that_is_missing(
     asked = [one["question"] for one in answers]
     marks.assert_unseen(asked, [json.loads(line)["question"] for line in judged])
     assert not list(tmp_path.glob("*.part*"))
+
+
+def test_what_a_live_module_was_asked_is_no_question_of_an_exam() -> None:
+    """The words count, not the letters: and the error says how many."""
+    manifest = SimpleNamespace(questions=[SimpleNamespace(question="Where do I live?")])
+    memory: Any = SimpleNamespace(_rooms=SimpleNamespace(store=SimpleNamespace(live=lambda: [manifest])))
+    marks.assert_unseen_by(memory, ["Where do I work?"])
+    with pytest.raises(AssertionError, match="1 questions of the exam"):
+        marks.assert_unseen_by(memory, ["where do I LIVE", "Where do I work?"])

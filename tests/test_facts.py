@@ -481,6 +481,18 @@ def test_what_is_kept_ready_is_what_the_store_holds(memory: Memory, changes: lis
         assert recall.search(question, "ada", 5, {"kind": 1})[0] == fresh.search(question, "ada", 5, {"kind": 1})[0]
 
 
+def test_new_dates_and_metadata_are_seen_by_the_next_search(memory: Memory) -> None:
+    first, later = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 2, tzinfo=UTC)
+    (tea,) = memory.add([{"role": "user", "content": "I like green tea."}], user_id="ada", said_at=first)
+    assert memory.search("tea", user_id="ada")[0].fact == tea
+    (again,) = memory.add([{"role": "user", "content": "I like green tea."}], user_id="ada", said_at=later)
+    assert (again.id, again.said_at) == (tea.id, later)
+    assert memory.get_all(user_id="ada") == [again], "said again"
+    labelled = memory.update(tea.id, tea.text, metadata={"kind": "drink"})
+    assert memory.get_all(user_id="ada") == [labelled]
+    assert memory.search("tea", user_id="ada", where={"kind": "drink"})[0].fact == labelled
+
+
 def test_a_page_that_was_written_is_found_though_the_next_one_fails(
     memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

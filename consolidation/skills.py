@@ -36,7 +36,7 @@ from slowwave.weights import base_model
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["SKILLS", "SkillRecipe", "examine_skill", "is_exercise_right", "prepare", "teach"]
+__all__ = ["SKILLS", "SkillRecipe", "examine_skill", "is_exercise_right", "is_slip", "prepare", "teach"]
 
 logger = logging.getLogger(__name__)
 
@@ -305,9 +305,14 @@ def _reader_marks(base: BaseModel, slot: Slot | None, count: int, seed: int, pro
 
 def is_exercise_right(exercise: Exercise, said: str) -> bool:
     """Whether what was said is the exercise's answer, and nothing that it must not say."""
-    if exercise.forbidden and exercise.forbidden.lower() in said.lower():
+    if is_slip(exercise, said):
         return False
     return is_unknown(said) if exercise.answer == UNKNOWN else is_right(said, exercise.answer)
+
+
+def is_slip(exercise: Exercise, said: str) -> bool:
+    """Whether an answer holds what it must not say: the word that an order wants, or what was true at any time before."""
+    return any(word.casefold() in said.casefold() for word in (exercise.forbidden, *exercise.older) if word)
 
 
 def _writer_marks(base: BaseModel, slot: Slot | None, count: int, seed: int, progress: Progress) -> dict[str, float]:

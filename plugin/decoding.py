@@ -73,12 +73,7 @@ class Decoder:
         temperature: float = 0.0,
         seed: int = 0,
     ) -> list[Generated]:
-        """Answer several prompts, in batches of prompts of like length.
-
-        Args:
-            slot: one for all prompts, or a stack with a module for each.
-            temperature: 0 takes the likeliest token; above, tokens are drawn, always the same ones for the same seed.
-        """
+        """Answer several prompts (`BaseModel.generate`)."""
         import torch
 
         _check_temperature(temperature)
@@ -103,12 +98,7 @@ class Decoder:
         unless: tuple[str, float] | None = None,
         never: Sequence[int] = (),
     ) -> Iterator[tuple[str, Generated]]:
-        """Yield (new text, everything so far) token by token; text that may become a stop string is held back.
-
-        Args:
-            unless: an answer, and the probability of its first token from which on it is taken, likeliest or not.
-            never: tokens with which the answer must not begin.
-        """
+        """Yield (new text, everything so far) token by token (`BaseModel.stream`)."""
         _check_temperature(temperature)
         sent = 0
         last: Generated | None = None

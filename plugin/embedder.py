@@ -95,7 +95,7 @@ def load_embedder(name: str, device: str = "cpu", progress: Progress = no_progre
                         model = SentenceTransformer(str(found.folder), device=device)
                 except MemoryError:
                     raise
-                except Exception as error:  # like `loading._load`
+                except Exception as error:  # of transformers, tokenizers and safetensors, some without a class
                     raise unloadable(found, "embedder", error) from error
                 _loaded[name, device] = _SentenceEmbedder(f"st:{found.sha256[:12]}", model)
         return _loaded[name, device]

@@ -89,8 +89,9 @@ def _load(found: Weights, reader: Skill | None, device: str, dtype: str) -> Base
             model: Any = AutoModelForCausalLM.from_pretrained(found.folder, dtype=getattr(torch, dtype))
     except MemoryError:
         raise
-    # transformers, tokenizers and safetensors raise errors of their own, some without a class.
-    except Exception as error:
+    except (
+        Exception
+    ) as error:  # transformers, tokenizers and safetensors raise errors of their own, some without a class
         raise unloadable(found, "base", error) from error
     if not tokenizer.chat_template:
         raise WeightsError(name, "its tokenizer has no chat template", "Take an instruction-tuned model.")

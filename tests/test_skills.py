@@ -25,7 +25,7 @@ from slowwave.consolidation.canary import HARMS, Rehearsed, rehearsal
 from slowwave.consolidation.reading import Exercise, reader_sheet
 from slowwave.consolidation.rows import Row
 from slowwave.consolidation.skilled import CheckedWriter, SkilledWriter, _is_same, built_in_writer
-from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, prepare, teach
+from slowwave.consolidation.skills import SKILLS, SkillRecipe, examine_skill, is_exercise_right, prepare, teach
 from slowwave.consolidation.train import _batches
 from slowwave.consolidation.writers import write
 from slowwave.errors import WeightsError
@@ -468,6 +468,12 @@ def test_prepare_fetches_the_model_that_is_named(monkeypatch: pytest.MonkeyPatch
     assert ran.exit_code == 0
     assert json.loads(ran.stdout)["model"] == "somebody/other"
     assert fetched == ["somebody/other"]
+
+
+def test_what_was_true_at_any_time_before_is_a_slip_in_the_exam() -> None:
+    moved = Exercise("newer", (), "Lisbon", forbidden="Porto", older=("Faro",))
+    told = ["Lisbon", "Porto", "Faro", "Lisbon, before that Porto", "Lisbon, and Faro at first"]
+    assert [is_exercise_right(moved, said) for said in told] == [True, False, False, False, False]
 
 
 def test_the_exam_has_every_mark(base: BaseModel) -> None:

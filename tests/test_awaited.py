@@ -61,7 +61,7 @@ async def test_a_night_whose_task_is_cancelled_stops_after_its_step(tmp_path: Pa
         begun.set()
 
     async with Memory(tmp_path / "memory", model=str(tiny_model), embedder="hash:256") as memory:
-        memory.add("I live in Porto.")
+        (fact,) = memory.add("I live in Porto.")
         night = asyncio.create_task(memory.aconsolidate(progress=progress))
         while not begun.is_set():
             await asyncio.sleep(0.001)
@@ -71,8 +71,11 @@ async def test_a_night_whose_task_is_cancelled_stops_after_its_step(tmp_path: Pa
         with memory._nights._running:  # the thread is through
             told = len(steps)
         assert not memory.nights(), "it did not run to its end"
-        assert (await memory.aconsolidate()).resumed or told < 5
-        assert memory.settled_ids()
+        # Whether so small a model also passes its gate depends on the processor; that it went on to its end does not.
+        report = await memory.aconsolidate()
+        assert report.resumed or told < 5
+        assert [one.fact_id for one in report.facts] == [fact.id]
+        assert len(memory.nights()) == 1
     assert memory.closed
 
 

@@ -21,7 +21,8 @@ from slowwave.adapters_store.routes import Route, RouteRow
 from slowwave.answering import Answerer, Request
 from slowwave.errors import InvalidInput
 from slowwave.evidence import Evidence
-from slowwave.grounding import Grounding, _phrase_end, all_words, fits, holds, value_words
+from slowwave.fitting import fits
+from slowwave.grounding import Grounding, _phrase_end, all_words, holds, value_words
 from slowwave.model import Encoded, Generated
 from slowwave.prompts import UNKNOWN, conversation, is_unknown, render_fact, render_facts
 from slowwave.superseding import asks_before
@@ -112,6 +113,16 @@ def test_nothing_ungrounded_is_streamed_and_nothing_is_taken_back(words: list[st
     ("What is on Tuesday?", "Monday", True),
     ("Where was I in 1998?", "2 Elm Street", True),
     ("Who won?", "", True),
+    ("How often do I take metformin?", "500 mg", False),
+    ("How often do I take metformin?", "500 mg twice a day", True),
+    ("How often do I take metformin?", "twice a day", True),
+    ("How often do I swim?", "3 times a week", True),
+    ("And how often do I swim?", "2 km", False),
+    ("When do I take metformin?", "2 tablets", False),
+    ("When did we meet?", "1998", True),
+    ("When is my flight?", "6:45", True),
+    ("When did I pay the rent?", "€1,200", False),
+    ("How much metformin do I take?", "500 mg", True),
 ])  # fmt: skip
 def test_an_answer_is_of_the_kind_that_is_asked_for(question: str, answer: str, right: bool) -> None:
     assert fits(question, answer) is right

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["STOP", "BlockWords", "LexicalIndex", "tokens"]
+__all__ = ["STOP", "BlockWords", "LexicalIndex", "folded", "tokens"]
 
 _WORD = re.compile(r"[^\W_]+(?:[-.@:/'][^\W_]+)*", re.UNICODE)
 STOP = frozenset(
@@ -23,6 +24,8 @@ STOP = frozenset(
     "why will with would you your".split()
 )
 """Words that find nothing. Some of them are names and values too: Will, IT, The Who, an A."""
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
+"""Letters that are no letter with an accent to Unicode."""
 
 
 def tokens(text: str) -> list[str]:
@@ -31,8 +34,24 @@ def tokens(text: str) -> list[str]:
     >>> tokens("What is Jeffrey Buck's phone number?")
     ['jeffrey', 'buck', 'phone', 'number']
     """
-    words = (word.removesuffix("'s") for word in _WORD.findall(text.lower().replace("’", "'")))
+    if not text.isascii():
+        # An accent of its own would end a word, and so would the dot that a small İ has.
+        text = unicodedata.normalize("NFC", text).replace("’", "'").replace("İ", "I")
+    words = (word.removesuffix("'s") for word in _WORD.findall(text.lower()))
     return [_stem(word) for word in words if word not in STOP]
+
+
+def folded(word: str) -> str:
+    """A word in small letters, without accents and possessive endings: Émile's is Emile.
+
+    >>> folded("Émile's"), folded("Łódź")
+    ('emile', 'lodz')
+    """
+    word = word.replace("’", "'").removesuffix("'s").casefold()
+    if word.isascii():
+        return word
+    letters = unicodedata.normalize("NFKD", word.translate(_LETTERS))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _stem(word: str) -> str:

@@ -17,7 +17,7 @@ from slowwave.awaited import off_the_loop
 from slowwave.embedder import Embedder
 from slowwave.evidence import Evidence, Gatherer
 from slowwave.facts import FactStore
-from slowwave.grounding import Grounding, holds
+from slowwave.grounding import Grounding
 from slowwave.model import BaseModel, Encoded, Generated, Slot
 from slowwave.prompts import UNKNOWN, is_unknown
 from slowwave.quoting import asks_yes_or_no, quotation, to_quote
@@ -26,6 +26,7 @@ from slowwave.serving import Serving, combination
 from slowwave.settings import Settings
 from slowwave.speaking import Request, Said, Speaker, silently
 from slowwave.types import Answer, ModuleUse, Rule, Source
+from slowwave.wording import holds
 
 __all__ = ["AnswerStream", "Answerer", "Request"]
 

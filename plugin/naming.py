@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from slowwave.adapters_store.lexical import STOP, tokens
+from slowwave.adapters_store.lexical import STOP, folded, tokens
 from slowwave.dates import MONTHS, WEEKDAYS
 
 __all__ = ["CALENDAR", "about", "full_names", "names", "stands"]
@@ -38,8 +38,6 @@ _ROLES = frozenset(
 """After these a name follows: "my Aunt Vera Lund"; after others none does: "my Home Phone Number"."""
 _CALLS = frozenset(("let", "there", "here"))
 """With 's they own nothing."""
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
-"""Letters that are no letter with an accent to Unicode."""
 _TITLE = 0.8
 """The share of capitalised words from which on a text is written like a title."""
 CALENDAR = frozenset(word for name in (*WEEKDAYS, *MONTHS) for word in tokens(name))
@@ -93,15 +91,15 @@ def stands(name: str, text: str) -> bool:
     >>> stands("William Roberts's", "Robert Williams's number"), stands("Jeffrey Buck", "It is Jeffrey P. Buck's.")
     (False, True)
     """
-    wanted = [word for word in map(_folded, _words(name)) if word not in STOP or word == "will"]
+    wanted = [word for word in map(folded, _words(name)) if word not in STOP or word == "will"]
     told = _words(text)
     there = _vocabulary(told)
     if not all(_forms(word) & there for word in wanted):
         return False
-    folded = [_folded(word) for word in told]
-    capital = {word for word, written in zip(folded, told, strict=True) if written[0].isupper()}
+    plain = [folded(word) for word in told]
+    capital = {word for word, written in zip(plain, told, strict=True) if written[0].isupper()}
     proper = [word for word in wanted if word in capital]
-    return len(proper) < 2 or any(_follows(proper, told[at:], folded[at:]) for at in range(len(told)))
+    return len(proper) < 2 or any(_follows(proper, told[at:], plain[at:]) for at in range(len(told)))
 
 
 def about(question: str, texts: Sequence[str], speakers: Sequence[str] = ()) -> list[bool]:
@@ -176,8 +174,8 @@ def _owns(word: str) -> bool:
 
 def _name(run: _Run) -> frozenset[str]:
     """The words of a run that are a name's."""
-    owners = {_folded(word) for word in run.words if _owns(word)}
-    spoken = (_folded(word) for word in _words(" ".join(run.words)))
+    owners = {folded(word) for word in run.words if _owns(word)}
+    spoken = (folded(word) for word in _words(" ".join(run.words)))
     days = CALENDAR - {word for word in owners if word in MONTHS}
     return frozenset(word for word in spoken if word[0].isalnum() and not _is_plain(word)) - days
 
@@ -206,8 +204,8 @@ def _small(question: str, texts: Sequence[str]) -> list[frozenset[str]]:
     """Names in a question that is written in small letters: what stands with a capital in the midst of a text."""
     if any(letter.isupper() for letter in question[1:].replace("I", "")):
         return []
-    named = {word for text in texts for run in _runs(text) for word in map(_folded, _words(" ".join(run.words)))}
-    spoken = map(_folded, _words(question))
+    named = {word for text in texts for run in _runs(text) for word in map(folded, _words(" ".join(run.words)))}
+    spoken = map(folded, _words(question))
     return [
         frozenset((word,)) for word in spoken if word in named - CALENDAR and word not in STOP and word[0].isalnum()
     ]
@@ -219,11 +217,11 @@ def _links(text: str, inside: frozenset[str]) -> frozenset[str]:
     The first word of a text has its capital from its place ("Tell me Ada's number") unless it stands inside of one with it.
     """
     text = unicodedata.normalize("NFC", text)
-    runs = [(found.start(), [_folded(word) for word in _words(found.group())]) for found in _CAPITALISED.finditer(text)]
+    runs = [(found.start(), [folded(word) for word in _words(found.group())]) for found in _CAPITALISED.finditer(text)]
     capitals = (
         word for at, run in runs for place, word in enumerate(run) if at or place or len(run) > 1 or word in inside
     )
-    owned = (_folded(found[1]) for found in _OWNED.finditer(text))
+    owned = (folded(found[1]) for found in _OWNED.finditer(text))
     links = {word for word in (*capitals, *owned) if word not in CALENDAR and word not in STOP and not _is_plain(word)}
     return frozenset(form for word in links for form in _forms(word))
 
@@ -232,7 +230,7 @@ def _inside(text: str) -> frozenset[str]:
     """The words that a text writes with a capital where no sentence begins."""
     found = _CAPITALISED.finditer(unicodedata.normalize("NFC", text))
     runs = [(one.string[: one.start()].rstrip()[-1:], _words(one.group())) for one in found]
-    return frozenset(_folded(word) for before, run in runs for word in (run if before not in _ENDS else run[1:]))
+    return frozenset(folded(word) for before, run in runs for word in (run if before not in _ENDS else run[1:]))
 
 
 def _in_full(text: str) -> list[frozenset[str]]:
@@ -241,7 +239,7 @@ def _in_full(text: str) -> list[frozenset[str]]:
     for found in _CAPITALISED.finditer(unicodedata.normalize("NFC", text)):
         run = found.group().split()
         owner = next((place for place, word in enumerate(run) if _owns(word)), len(run))
-        words = frozenset(word for word in map(_folded, run[: owner + 1]) if word not in STOP)
+        words = frozenset(word for word in map(folded, run[: owner + 1]) if word not in STOP)
         if len(words) > 1:
             names.append(words)
     return names
@@ -262,15 +260,6 @@ def _words(text: str) -> list[str]:
     return [word.removesuffix("'s") for word in words]
 
 
-def _folded(word: str) -> str:
-    """A word in small letters without accents: Émile is Emile."""
-    word = word.replace("’", "'").removesuffix("'s").casefold()
-    if word.isascii():
-        return word
-    letters = unicodedata.normalize("NFKD", word.translate(_LETTERS))
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
-
-
 def _forms(word: str) -> frozenset[str]:
     """What stands for a word in a vocabulary: itself, and its stem among the words that are written small."""
     return frozenset((word, *(f"{stem}~" for stem in tokens(word))))
@@ -278,24 +267,24 @@ def _forms(word: str) -> frozenset[str]:
 
 def _vocabulary(words: Sequence[str]) -> frozenset[str]:
     """All words of a text as they are, and the stems of those that are written small: Williams is not William."""
-    small = tokens(_folded(" ".join(word for word in words if not word[0].isupper())))
-    return frozenset((*_folded(" ".join(words)).split(), *(f"{stem}~" for stem in small)))
+    small = tokens(folded(" ".join(word for word in words if not word[0].isupper())))
+    return frozenset((*folded(" ".join(words)).split(), *(f"{stem}~" for stem in small)))
 
 
 def _holds(vocabulary: frozenset[str], name: frozenset[str]) -> bool:
     return all(not vocabulary.isdisjoint(_forms(word)) for word in name)
 
 
-def _follows(name: Sequence[str], told: Sequence[str], folded: Sequence[str]) -> bool:
+def _follows(name: Sequence[str], told: Sequence[str], plain: Sequence[str]) -> bool:
     """Whether a text begins with a name; an initial or one more name may stand between its words."""
     at = -1
     for word in name:
         following = at + 1
-        if at >= 0 and word not in folded[following : following + 1]:
+        if at >= 0 and word not in plain[following : following + 1]:
             if not told[following : following + 1] or not told[following][0].isupper():
                 return False
-            following += 2 if folded[following + 1 : following + 2] == ["."] and len(told[following]) == 1 else 1
-        if word not in folded[following : following + 1]:
+            following += 2 if plain[following + 1 : following + 2] == ["."] and len(told[following]) == 1 else 1
+        if word not in plain[following : following + 1]:
             return False
         at = following
     return True

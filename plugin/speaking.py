@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from slowwave.adapters_store.lexical import tokens
 from slowwave.errors import InvalidInput
 from slowwave.evidence import Evidence
-from slowwave.grounding import Grounding, all_words, value_words
+from slowwave.grounding import Grounding
 from slowwave.model import BaseModel, Encoded, Generated, Slot
 from slowwave.naming import CALENDAR
 from slowwave.prompts import UNKNOWN, chat, conversation, dated, is_unknown, render_facts
 from slowwave.superseding import asks_before
 from slowwave.types import Fact, Message, Rule, ScoredFact
+from slowwave.wording import all_words, value_words
 
 __all__ = ["Request", "Said", "Speaker", "silently"]
 

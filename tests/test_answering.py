@@ -22,11 +22,12 @@ from slowwave.answering import Answerer, Request
 from slowwave.errors import InvalidInput
 from slowwave.evidence import Evidence
 from slowwave.fitting import fits
-from slowwave.grounding import Grounding, _phrase_end, all_words, holds, value_words
+from slowwave.grounding import Grounding, _phrase_end
 from slowwave.model import Encoded, Generated
 from slowwave.prompts import UNKNOWN, conversation, is_unknown, render_fact, render_facts
 from slowwave.superseding import asks_before
 from slowwave.types import Fact, ScoredFact
+from slowwave.wording import all_words, holds, value_words
 
 FACT = "I'm allergic to peanuts."
 QUESTION = "What is Ada allergic to?"

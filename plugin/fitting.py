@@ -19,6 +19,23 @@ _ASKS_HOUR = re.compile(r"\b(?:what|which) time\b|\bo['’]clock\b", re.IGNORECA
 _ASKS_ONE = re.compile(r"^(?:where|who|whom)\b", re.IGNORECASE)
 _ASKS_WHO = re.compile(r"^(?:who|whom)\b", re.IGNORECASE)
 _ASKS_WHEN = re.compile(r"^(?:\w+ )?(?:when|how often)\b|\b(?:what|which) time\b", re.IGNORECASE)
+_ASKS_PLACE = re.compile(r"^(?:\w+ )?(?:which|what) (?:town|city|country|village|street)\b", re.IGNORECASE)
+_ASKS_COUNT = re.compile(
+    r"\b(?:phone|telephone|mobile|cell|account|student|policy|order|serial|flight|tracking|plate|room|passport|membership"
+    r"|fax) number\b"
+    r"|\bhow (?:old|tall|far|heavy|big)\b"
+    r"|\bhow much (?:is|was|does|do|did|are|were)\b.*\b(?:rent|cost|weigh|earn|owe|charge|pay)\b"
+    r"|\b(?:pin|door code|post ?code|zip code|postal code|salary|rent)\b\W*$",
+    re.IGNORECASE,
+)
+"""What nothing answers that has no number."""
+_COUNTED = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)t\w+|twen\w+|hundred"
+    r"|half|zero|nothing|free|none|hours?|minutes?|far|near|walk|same)\b",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"\W*(?:at )?\d{1,2}[:.]\d\d(?: ?[ap]\.?m\.?)?\W*", re.IGNORECASE)
+_FREQUENCY = re.compile(r"\W*(?:once|twice|\w+ times) (?:a|per|every) \w+\W*", re.IGNORECASE)
 _NUMBER = re.compile(r"[\d\s()+./-]+")
 _DAY = re.compile(r"\d+(?:st|nd|rd|th)?")
 _HOUR = re.compile(r"1?\d|2[0-4]")
@@ -52,8 +69,21 @@ def fits(question: str, answer: str, *, whole: bool = True) -> bool:
     # A bare number may be an hour or a year.
     if _ASKS_WHEN.search(question) and _AMOUNT.fullmatch(answer) and not (whole and _NUMBER.fullmatch(answer)):
         return False
+    if whole and _ASKS_COUNT.search(question) and not _COUNTED.search(answer):
+        return False
+    if _ASKS_PLACE.search(question) and _is_day(answer, question, whole=whole):
+        return False
+    if _ASKS_ONE.search(question) and not _ASKS_DIGITS.search(question) and _is_how_much(answer, question, whole=whole):
+        return False
     asks_words = _ASKS_WORDS.search(question) and not _ASKS_DIGITS.search(question)
     return not (asks_words and _NUMBER.fullmatch(answer) and (not whole or len(answer.strip()) >= _LONG))
+
+
+def _is_how_much(answer: str, question: str, *, whole: bool) -> bool:
+    """Whether an answer to who or where is an amount, how often, or, to who, an hour."""
+    if _AMOUNT.fullmatch(answer):
+        return not (whole and _NUMBER.fullmatch(answer))
+    return bool(_FREQUENCY.fullmatch(answer) or (_ASKS_WHO.search(question) and _CLOCK.fullmatch(answer)))
 
 
 def _is_day(answer: str, question: str, *, whole: bool) -> bool:

@@ -163,15 +163,15 @@ class Grounding:
         return (what in self._asked and what not in CALENDAR) or any(counts(row, number, what) for row in self._rows)
 
     def _is_denied(self, text: str) -> bool:
-        """Whether all texts that have the answer deny it, where neither it nor the question is about what is not so.
+        """Whether all texts that have a word of the answer deny it, though neither it nor the question is about what is not so.
 
         "I can't eat shellfish" is no answer to what I can eat.
         """
         if _NEGATIVE.search(text) or _NEGATIVE.search(self._question):
             return False
         own = {word for word in words(text) if word in self._known and word not in self._asked}
-        having = [source for source, known in zip(self._sources, self._each, strict=True) if own and own <= known]
-        return bool(having) and all(own <= _denied(source) for source in having)
+        denials = [(known, _denied(source)) for source, known in zip(self._sources, self._each, strict=True)]
+        return any(all(word in denied for known, denied in denials if word in known) for word in own)
 
 
 def _denied(text: str) -> frozenset[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import dropwhile
 from typing import NamedTuple
 
 from slowwave.adapters_store.lexical import STOP, folded, tokens
@@ -21,7 +22,16 @@ _CAPITALISED = re.compile(rf"\b[{_UPPER}][\w'’-]+(?: [{_UPPER}][\w'’-]+)*")
 _ENDS = ("", ".", "!", "?", ":")
 """What stands before the first word of a sentence."""
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*|[.,;:!?()]")
-_OWNED = re.compile(r"\b(?:my|our) ([\w-]+)", re.IGNORECASE)
+_OWNED = re.compile(
+    r"\b(?:my|our) (?:(?:new|old|current|former|first|second|best|own|big|little|older|younger|elder|eldest|youngest|next|last"
+    r"|favou?rite|late|dear|lovely|good|only) )*([\w-]+)",
+    re.IGNORECASE,
+)
+_PART = re.compile(
+    r"\b(?:(?:[Tt]he|[Mm]y|[Oo]ur) (?:[\w-]+ ){0,2}?([\w-]+?)(?:['’]s)? (?:name is|is called|is named|is)(?= [A-ZÀ-Þ])"
+    r"|(?:is|was) (?:the|my|our) (?:[\w-]+ ){0,2}?([\w-]+)(?=[.,;!]|$))"
+)
+"""What somebody is: "The plumber's name is Kipchoge", "Haruka is our new intern"."""
 _OWNER = re.compile(r"\b(?:my|our|your)\s+$", re.IGNORECASE)
 _DETERMINED = re.compile(r"\b(?:the|an?|my|our|your|this|that)\s+$", re.IGNORECASE)
 _PLACED = re.compile(
@@ -36,6 +46,10 @@ _ROLES = frozenset(
     "husband son daughter partner landlord landlady client grandmother grandfather".split()
 )
 """After these a name follows: "my Aunt Vera Lund"; after others none does: "my Home Phone Number"."""
+_TITLES = _ROLES | frozenset(
+    "dr mr mrs ms miss mx prof professor sir madam auntie aunty tante tia tio grandma grandpa granny nana coach".split()
+)
+"""What stands before a name and is none: Dr. Lopes and Dr. Shaw have nothing in common, and Uncle Tom is Tom."""
 _CALLS = frozenset(("let", "there", "here"))
 """With 's they own nothing."""
 _TITLE = 0.8
@@ -69,7 +83,10 @@ def full_names(text: str) -> list[str]:
         words = run
         if _OWNER.search(before) or _OWNER.fullmatch(f"{first} "):
             words = run[1:] if run and run[0].lower() in _ROLES else []
-        if len(words) > 1 or (first is not None and words and _owns(words[0]) and tokens(first)):
+        alone = len(words) == 1 and first is not None and _owns(words[0]) and bool(tokens(first))
+        if len(words) > 1:
+            words = list(dropwhile(_is_title, words))
+        if len(words) > 1 or alone:
             found.append(" ".join(words))
     return found
 
@@ -143,6 +160,9 @@ def about(question: str, texts: Sequence[str], speakers: Sequence[str] = ()) -> 
         elif not setting:
             strangers = True
     every = [all(column) for column in zip(*persons, *settings, strict=True)] or [True] * len(texts)
+    if any(every) and settings and not persons and not strangers:
+        # Only a place or an employer is named: what names nothing at all may be about it ("My badge number is 5521.").
+        return [may or not any(map(_name, _runs(text))) for may, text in zip(every, texts, strict=True)]
     if any(every) or not settings or strangers:
         return every
     masks = [all(column) for column in zip(*persons, strict=True)] or [
@@ -177,7 +197,11 @@ def _name(run: _Run) -> frozenset[str]:
     owners = {folded(word) for word in run.words if _owns(word)}
     spoken = (folded(word) for word in _words(" ".join(run.words)))
     days = CALENDAR - {word for word in owners if word in MONTHS}
-    return frozenset(word for word in spoken if word[0].isalnum() and not _is_plain(word)) - days
+    return frozenset(word for word in spoken if word[0].isalnum() and not _is_plain(word)) - days - _TITLES
+
+
+def _is_title(word: str) -> bool:
+    return folded(word).rstrip(".") in _TITLES
 
 
 def _is_plain(word: str) -> bool:
@@ -221,8 +245,12 @@ def _links(text: str, inside: frozenset[str]) -> frozenset[str]:
     capitals = (
         word for at, run in runs for place, word in enumerate(run) if at or place or len(run) > 1 or word in inside
     )
+    named = (word for word in capitals if word not in _TITLES)
     owned = (folded(found[1]) for found in _OWNED.finditer(text))
-    links = {word for word in (*capitals, *owned) if word not in CALENDAR and word not in STOP and not _is_plain(word)}
+    parts = (folded(word) for found in _PART.finditer(text) for word in found.groups() if word)
+    links = {
+        word for word in (*named, *owned, *parts) if word not in CALENDAR and word not in STOP and not _is_plain(word)
+    }
     return frozenset(form for word in links for form in _forms(word))
 
 
@@ -257,7 +285,12 @@ def _of_others(text: str, same: Sequence[frozenset[str]]) -> frozenset[str]:
 def _words(text: str) -> list[str]:
     """The words of a text without possessive endings, and what stands between them."""
     words = _WORD.findall(unicodedata.normalize("NFC", text).replace("’", "'"))
-    return [word.removesuffix("'s") for word in words]
+    return [part for word in words for part in _parts(word.removesuffix("'s"))]
+
+
+def _parts(word: str) -> list[str]:
+    """A name with a hyphen as its parts, for people write it without: Mei-Ling, Jean-Luc."""
+    return word.split("-") if "-" in word and not any(map(str.isdigit, word)) else [word]
 
 
 def _forms(word: str) -> frozenset[str]:

@@ -25,6 +25,20 @@ _VERB = (
     r"|(?:are|is|was|were|do|does|did|have|has|had|ca|could|wo|would|should|must)n't)"
 )
 _ASKS = re.compile(rf"{_VERB}\b(?! you\b)", re.IGNORECASE)
+_WHETHER = re.compile(
+    r"\b(?:know|remember|recall|tell|check|see|say|said|sure|remind|wonder(?:ing)?|idea|find out|confirm)\b"
+    r"(?: \w+){0,3}? (?:if|whether)\b",
+    re.IGNORECASE,
+)
+_TAG = re.compile(
+    r",? (?:right|correct|is that (?:right|so)"
+    r"|(?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|should)(?:n['’]t)? (?:i|we|he|she|it|they))\s*\?+\s*$",
+    re.IGNORECASE,
+)
+"""What makes a question of a statement: "My wife is vegetarian, right?"."""
+_OR_NOT = re.compile(r",? or not\b", re.IGNORECASE)
+_OPEN = re.compile(r"(?:\w+ )?(?:what|which|who|whom|whose|where|when|how|why)\b", re.IGNORECASE)
+_REQUEST = re.compile(r"(?:can|may|could|might) (?:i|we) (?:please )?(?:have|get|know|see|ask)\b", re.IGNORECASE)
 _ELSE = re.compile(
     r"\bor\b|\b(?:know|tell|told|say|said|remember|remind|recall|show|mention|find out|explain|figure out)\b.*"
     r"\b(?:what|which|who|whom|whose|where|when|how|why)\b",
@@ -39,8 +53,10 @@ def asks_yes_or_no(question: str) -> bool:
     >>> [asks_yes_or_no(one) for one in ("Am I allergic to nuts?", "Did I say where I live?", "What do I eat?")]
     [True, False, False]
     """
-    asked = core(question)
-    return _ASKS.match(asked) is not None and _ELSE.search(asked) is None
+    asked = _OR_NOT.sub("", core(question))
+    if _ASKS.match(asked) is not None and _ELSE.search(asked) is None:
+        return _REQUEST.match(asked) is None
+    return _OPEN.match(asked) is None and bool(_WHETHER.search(asked) or _TAG.search(asked))
 
 
 def to_quote(facts: Sequence[ScoredFact]) -> tuple[ScoredFact, ...]:

@@ -83,7 +83,7 @@ def _frame(pattern: str, about: str, kinds: str, *, certain: bool = False, sever
 _AMOUNTS = "age|height|weight|shoe size|salary|rent|target weight"
 _CODES = (
     "(?:phone |mobile |cell |telephone |work |home )?number|zip code|post ?code|pin(?: code)?|door code|alarm code"
-    "|licen[cs]e plate|(?:room|desk|locker) number"
+    "|licen[cs]e plate|(?:room|desk|locker) number|(?:gym |locker )+code"
 )
 _MANY_CODES = "(?:account|membership|flight|gate|seat|policy) number"
 _PEOPLE = "boss|manager|landlord|dentist|doctor|gp|therapist|wife|husband|spouse|fianc[eé]e?|girlfriend|boyfriend"
@@ -104,10 +104,23 @@ def _of(nouns: str) -> str:
     return rf"(?:my|our) (?:new |current )?(?P<what>(?:[\w'’-]+ ){{0,2}}?(?:{nouns}))"
 
 
+def _the(nouns: str) -> str:
+    """What a household has one of: "the wifi password"."""
+    return rf"(?:the|my|our) (?:new |current )?(?P<what>(?:{nouns}))"
+
+
 _IS = r"(?: is|'s|’s)(?: now| currently| actually)?"
+_BECAME = r"(?: is|'s|’s)(?: now| currently)?|(?: has|'s|’s)?(?: been)? changed(?: from .{1,30})? to|was changed to"
 _VALUE = r"(?P<value>.{1,60}?)(?: now)?"
 _MOVED = r"(?:has been|was|got|is) (?:moved|rescheduled|postponed|changed|pushed back)"
-_JUST = r"i(?:'ve|’ve| have)?(?: just| recently)?"
+_JUST = r"(?:i|we)(?:'ve|’ve| have)?(?: just| recently)?"
+_HAS = r"(?:has )?(?:just |recently )?"
+_ANOTHER = (
+    r"(?:(?:my|our) )?(?P<what>(?:wife|husband|partner|mother|father|mum|mom|dad|girlfriend|boyfriend|boss)"
+    r"|(?-i:(?!(?:He|She|It|They|We|You|This|That|Who|Nobody|Somebody|Someone|Everybody|Everyone|One)\b)[A-ZÀ-Þ][\w'’-]+"
+    r"(?: [A-ZÀ-Þ][\w'’-]+)?))"
+)
+"""Somebody by a name, or of whom one has only one."""
 _SINCE = rf"(?: (?:recently|lately|(?P<when>{WHEN})))?"
 
 _FRAMES: tuple[_Frame, ...] = (
@@ -117,12 +130,20 @@ _FRAMES: tuple[_Frame, ...] = (
     _frame(rf"{_of('(?:home |street |postal |work )?address')}{_IS} {_VALUE}", "{what}", "street", certain=True),
     _frame(rf"{_of('birthday|birth date|date of birth')}{_IS} {_VALUE}", "{what}", "date", certain=True),
     _frame(rf"{_of('bedtime')}{_IS} {_VALUE}", "{what}", "clock", certain=True),
-    _frame(rf"{_of('e-?mail(?: address)?')}{_IS} {_VALUE}", "{what}", "mail", certain=True),
-    _frame(rf"{_of(_PEOPLE)}{_IS} {_VALUE}", "{what}", "person", certain=True),
+    _frame(rf"{_of('e-?mail')}(?: address)?{_IS} {_VALUE}", "{what}", "mail", certain=True),
+    _frame(rf"{_of(_PEOPLE)}(?:['’]s name)?{_IS} {_VALUE}", "{what}", "person", certain=True),
     _frame(rf"{_of('employer')}{_IS} {_VALUE}", "{what}", "firm", certain=True),
     _frame(rf"{_of('nickname')}{_IS} {_VALUE}", "{what}", "person", several=True),
     _frame(rf"{_of('(?:first |last )?name|surname')}{_IS} {_VALUE}", "{what}", "person", certain=True),
     _frame(rf"{_of('pass ?word|pass ?code|user ?name|handle')}{_IS} {_VALUE}", "{what}", "secret", certain=True),
+    _frame(rf"{_the('wi-?fi pass ?word|wi-?fi key')}(?:{_BECAME}) {_VALUE}", "wifi password", "secret", certain=True),
+    _frame(rf"{_JUST} changed {_the('wi-?fi pass ?word')} to {_VALUE}", "wifi password", "secret", certain=True),
+    _frame(
+        rf"{_the('(?:front |back )?door code|alarm code|gate code')}(?:{_BECAME}) {_VALUE}",
+        "{what}",
+        "code",
+        certain=True,
+    ),
     _frame(rf"{_of('blood type')}{_IS} {_VALUE}", "{what}", "blood", certain=True),
     _frame(rf"{_of('time zone')}{_IS} {_VALUE}", "{what}", "zone", certain=True),
     _frame(rf"{_of('home ?town')}{_IS} {_VALUE}", "{what}", "place", certain=True),
@@ -152,14 +173,25 @@ _FRAMES: tuple[_Frame, ...] = (
     ),
     _frame(rf"{_of(_EVENTS)}{_IS} (?:on|at) {_VALUE}", "when {what}", "moment", several=True),
     _frame(rf"{_of(_EVENTS)} {_MOVED} (?:on|at|for|to) {_VALUE}", "when {what}", "moment", several=True),
-    _frame(r"i(?:'m|’m| am) (?:now |currently )?(?P<value>\d+(?: years old)?)", "age", "amount", certain=True),
+    _frame(
+        r"i(?:(?:['’]m| am)(?: now| currently)?|(?:['’]ve| have)?(?: just)? turned) (?P<value>\d+(?: years old)?)(?: now)?",
+        "age",
+        "amount",
+        certain=True,
+    ),
     _frame(rf"i(?:'m|’m| am) {_VALUE} tall", "height", "amount", certain=True),
     _frame(rf"i weigh (?:now |currently )?{_VALUE}", "weight", "amount", certain=True),
-    _frame(rf"i (?:now |currently )?live (?:now )?(?:in|at) {_VALUE}", "home", "place"),
+    _frame(rf"(?:i|we) (?:now |currently )?live (?:now )?(?:in|at) {_VALUE}", "home", "place"),
     _frame(rf"{_JUST} (?:moved|relocated) to {_VALUE}{_SINCE}", "home", "place"),
     _frame(rf"i (?:now |currently )?work (?:at|for) (?:the )?{_VALUE}", "employer", "firm"),
     _frame(rf"{_JUST} started (?:working|a new job) (?:at|for) {_VALUE}{_SINCE}", "employer", "firm"),
     _frame(rf"i (?:now |currently )?drive {_VALUE}", "car", "car"),
+    _frame(rf"{_ANOTHER} (?:now |currently )?lives (?:now )?in {_VALUE}", "home of {what}", "place"),
+    _frame(rf"{_ANOTHER} {_HAS}(?:moved|relocated) to {_VALUE}{_SINCE}", "home of {what}", "place"),
+    _frame(rf"{_ANOTHER} (?:now |currently )?works (?:at|for) (?:the )?{_VALUE}", "employer of {what}", "firm"),
+    _frame(
+        rf"{_ANOTHER} {_HAS}started (?:working|a new job) (?:at|for) {_VALUE}{_SINCE}", "employer of {what}", "firm"
+    ),
 )
 _CHANGED = re.compile(
     r"\b(?:now|no longer|not any ?more|anymore|moved|relocated|started|switched|changed|instead|these days|rescheduled"

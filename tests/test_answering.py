@@ -133,6 +133,55 @@ def test_an_answer_is_of_the_kind_that_is_asked_for(question: str, answer: str, 
     assert whole == (answer if right and answer else UNKNOWN)
 
 
+@pytest.mark.parametrize(("fact", "question", "answer", "right"), [
+    # One value in two spellings.
+    ("Mum's birthday is on the 14th of June.", "When is mum's birthday?", "14 June", True),
+    ("I have two kids.", "How many kids do I have?", "2", True),
+    ("There will be 14 of us.", "How many of us will there be?", "fourteen", True),
+    ("The bakery opens at 6 am.", "What time does the bakery open?", "6am", True),
+    ("I weigh 82 kg.", "What do I weigh?", "82kg", True),
+    ("The car cost 15,000 euros.", "What did the car cost?", "€15000", True),
+    ("Mia is a 4-year-old.", "How old is Mia?", "4 years old", True),
+    ("Ewa lives in Łódź.", "Where does Ewa live?", "Lodz", True),
+    ("We live in İzmir.", "Where do we live?", "İzmir", True),
+    # A number with another unit, currency or month.
+    ("I'm 178 cm tall and weigh 82 kg.", "How tall am I?", "82 cm", False),
+    ("Neha owes me 2,000 rupees and 5 dollars.", "How much does Neha owe me?", "2,000 dollars", False),
+    ("My flight is on 9 June and the visa runs out on 4 July.", "When is my flight?", "9 July", False),
+    ("The loan is 15,000 dollars, of which 2,400 are paid.", "How much is the loan?", "15,400 dollars", False),
+    ("My address is Rua das Flores 27, Porto.", "What is my address?", "27 Rua das Flores, Porto", True),
+    # What is denied, and what only looks like it.
+    ("I can't eat shellfish.", "What can I eat?", "shellfish", False),
+    ("I can't eat shellfish.", "What can't I eat?", "shellfish", True),
+    ("I don't work on Fridays.", "Which day do I work?", "Fridays", False),
+    ("I take my coffee black, no sugar.", "How do I take my coffee?", "black with sugar", False),
+    ("I never miss yoga on Tuesdays.", "When is yoga?", "Tuesdays", True),
+    ("I can't wait to see Ana in Rome.", "Where do I see Ana?", "Rome", True),
+    ("I don't like tea, but I love coffee.", "What do I love?", "coffee", True),
+    ("I live at No. 14 Elm Street.", "Where do I live?", "14 Elm Street", True),
+    # The question's words do not make up for one that nobody said.
+    ("The spare key is under the blue pot.", "Where is the spare key?", "The spare key is under the red pot.", False),
+    ("The spare key is under the blue pot.", "Where is the spare key?", "The spare key is under the blue pot.", True),
+])  # fmt: skip
+def test_a_value_is_the_same_in_other_spellings_and_no_other(
+    fact: str, question: str, answer: str, right: bool
+) -> None:
+    grounding = Grounding([fact], question)
+    streamed = "".join(grounding.release(answer[:end]) for end in range(len(answer)))
+    whole = streamed + grounding.finish(answer, nothing_said=not streamed)
+    assert whole == (answer if right else UNKNOWN)
+
+
+def test_the_day_of_telling_answers_only_what_is_about_the_past(memory: Memory) -> None:
+    day = datetime(2026, 11, 10, tzinfo=UTC)
+    memory.add("The report is due on 30 September.", user_id="ada", said_at=day)
+    for question, says in (("When is the report due?", False), ("When did I mention the report?", True)):
+        evidence = memory._rooms.answerer.evidence(Request(question, "ada"))
+        assert evidence.facts
+        assert ("November" in " ".join(evidence.sources)) is says
+        assert "30 September" in " ".join(evidence.sources)
+
+
 @pytest.mark.parametrize(("fact", "question", "answer"), [
     ("My brother is Will.", "Who is my brother?", "Will"),
     ("My brother is Will.", "Who is my brother?", "My brother is Will."),

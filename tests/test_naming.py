@@ -123,6 +123,15 @@ NURSE, NUTS = "My wife Lena is a nurse.", "Jonas is allergic to nuts."
     ("What is Williams allergic to?", ["William hates figs.", "Williams is a nurse."], [False, True]),
     ("What is April's number?", ["April's number is 1.", "Anna's number is 2."], [True, False]),
     ("Where does Will live?", ["Will lives in Bath.", "Anna lives in Rome."], [True, False]),
+    # Where only a place is named, what names nothing may be about it.
+    ("What is my badge at Shell?", ["I work at Shell.", "My badge is 5521.", "Pay Anna now."], [True, True, False]),
+    # A title is no name, and a name with a hyphen is its parts.
+    ("What is Dr. Lopes's number?", ["Dr. Lopes is our vet.", "Dr. Shaw's number is 555 0101."], [True, False]),
+    ("Where does Auntie Mei-Ling sleep?", ["Mei Ling sleeps upstairs.", "Bo sleeps here."], [True, False]),
+    # What somebody is links as a name does; what is new does not.
+    ("When is Kipchoge coming?", ["The plumber's name is Kipchoge.", "The plumber is coming at 10."], [True, True]),
+    ("When does Haruka start?", ["Haruka is our new intern.", "The intern starts on Monday."], [True, True]),
+    ("When does Kestrel launch?", ["Kestrel is our new engine.", "My new phone is a Pixel."], [True, False]),
     # Two that begin with "I'm" have nothing in common.
     ("What is Lena allergic to?", ["I'm married to Lena.", "I'm allergic to nuts."], [True, False]),
 ])  # fmt: skip

@@ -41,6 +41,14 @@ def live(memory: Memory, user_id: str = "ada") -> list[str]:
 @pytest.mark.parametrize(
     ("newer", "older"),
     [
+        ("Zeynep moved to Berlin.", "Zeynep lives in Porto."),
+        ("My wife works at Bosch now.", "My wife works at Siemens."),
+        ("We moved to Coimbra.", "We live in Braga."),
+        ("I just turned 35.", "I'm 34 years old."),
+        ("My email address is kim@new.com.", "My email is kim@old.com."),
+        ("The door code has changed to 4401.", "The door code is 7713."),
+        ("I changed my wifi password to hill-badger-12.", "My wifi password is river-otter-88."),
+        ("My boss's name is Tom Reiter.", "My boss is Anna Keller."),
         ("My phone number is 555-0199.", "My phone number is 555-0100."),
         ("By the way, my new phone number is 555-0199!", "my phone number's 555-0100"),
         ("I moved to Faro.", "I live in Porto."),
@@ -78,6 +86,10 @@ def test_a_newer_value_takes_the_place_of_the_older_one(newer: str, older: str) 
 @pytest.mark.parametrize(
     ("newer", "older"),
     [
+        ("She moved to Berlin.", "She lives in Porto."),
+        ("My sister moved to Berlin.", "My sister lives in Porto."),
+        ("Zeynep moved to Berlin.", "Kerem lives in Porto."),
+        ("Zeynep lives in Portugal.", "Zeynep lives in Porto."),
         ("I live in Portugal.", "I live in Porto."),  # both are true
         ("I live in a small flat now.", "I live in Porto."),
         ("I work at Initech.", "I work at Globex."),  # there may be two

@@ -23,6 +23,7 @@ from pydantic import Field, SkipValidation
 
 from slowwave.awaited import off_the_loop
 from slowwave.integrations._answers import answer_details, answer_usage, spoken
+from slowwave.integrations._templates import unwrapped
 from slowwave.integrations._turns import stops, to_question
 from slowwave.memory import Memory
 from slowwave.types import Answer
@@ -34,8 +35,12 @@ class SlowwaveLLM(CustomLLM):
     """Answers from a user's facts and modules, in place of any LLM.
 
     `chat` takes the last user message as the question and the rest as history; `complete` takes the prompt as the
-    question. Nothing is learned. `user_id`, `temperature`, `max_tokens`, `stop`, `use_facts` and `use_modules` may also
-    be given per call. Responses carry what the answer rests on in `raw`, and token counts in `additional_kwargs`.
+    question. Of LlamaIndex's own templates, in which query engines hand in what they retrieved, only the question is asked: the
+    memory recalls by itself; and a question that a chat engine wants in other words comes back as it is. What is not about the
+    user is declined ("I don't know."), unless the memory is opened with `strict=False`; it calls no tools, so a
+    `FunctionAgent` needs another LLM, with the memory's retriever as a tool. Nothing is learned. `user_id`, `temperature`,
+    `max_tokens`, `stop`, `use_facts` and `use_modules` may also be given per call. Responses carry what the answer rests on in
+    `raw`, and token counts in `additional_kwargs`.
     """
 
     memory: Annotated[Memory, SkipValidation] = Field(exclude=True, repr=False)
@@ -115,25 +120,34 @@ class SlowwaveLLM(CustomLLM):
         return (_chat(answer, delta) async for delta, answer in pieces)
 
     def _ask(self, asked: str | Sequence[ChatMessage], given: dict[str, Any]) -> Answer:
-        return self.memory.ask(**self._request(asked, given))
+        request = self._request(asked, given)
+        return request if isinstance(request, Answer) else self.memory.ask(**request)
 
     def _pieces(self, asked: str | Sequence[ChatMessage], given: dict[str, Any]) -> Iterator[tuple[str, Answer]]:
         """Each piece with the answer so far; at the end "" with the whole answer."""
-        text = ""
-        for piece in spoken(self.memory, self._request(asked, given)):
+        text, request = "", self._request(asked, given)
+        if isinstance(request, Answer):
+            yield request.text, request
+            return
+        for piece in spoken(self.memory, request):
             if isinstance(piece, Answer):
                 yield "", piece
             else:
                 text += piece
                 yield piece, Answer(text=text)
 
-    def _request(self, asked: str | Sequence[ChatMessage], given: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of `Memory.ask` and `Memory.stream`."""
+    def _request(self, asked: str | Sequence[ChatMessage], given: dict[str, Any]) -> dict[str, Any] | Answer:
+        """The arguments of `Memory.ask` and `Memory.stream`, or what is answered without a memory."""
         names = ("user_id", "temperature", "max_tokens", "stop", "use_facts", "use_modules")
         request = {name: getattr(self, name) if given.get(name) is None else given[name] for name in names}
         request["stop"] = stops(request["stop"])
         messages = [ChatMessage(content=asked)] if isinstance(asked, str) else asked
         question, history = to_question(messages, drop_recall=request["use_facts"])
+        if (wrapped := unwrapped(question)) is not None:
+            if wrapped.rewrite:
+                return Answer(text=wrapped.question)
+            # What else the template says is how to use what was retrieved.
+            question, history = wrapped.question, [turn for turn in history if turn.role != "system"]
         return {"question": question, "history": history, **request}
 
 

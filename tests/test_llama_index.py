@@ -20,10 +20,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetadata, MessageRole, TextBlock
-from llama_index.core.chat_engine import CondensePlusContextChatEngine, ContextChatEngine, SimpleChatEngine
+from llama_index.core.chat_engine import (
+    CondensePlusContextChatEngine,
+    ContextChatEngine,
+    SimpleChatEngine,
+    condense_plus_context,
+    condense_question,
+)
 from llama_index.core.llms import MockLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.prompts.chat_prompts import CHAT_REFINE_PROMPT, CHAT_TEXT_QA_PROMPT, CHAT_TREE_SUMMARIZE_PROMPT
+from llama_index.core.prompts.default_prompts import (
+    DEFAULT_REFINE_PROMPT,
+    DEFAULT_TEXT_QA_PROMPT,
+    DEFAULT_TREE_SUMMARIZE_PROMPT,
+)
 from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.response_synthesizers import get_response_synthesizer
 from llama_index.core.schema import MetadataMode, TextNode
@@ -33,6 +45,7 @@ from pydantic import Field
 
 from slowwave.errors import InvalidInput, MissingExtra
 from slowwave.integrations import _sessions, llama_index
+from slowwave.integrations._templates import unwrapped
 from slowwave.integrations._turns import count_tokens, recall_block
 from slowwave.integrations.llama_index import SlowwaveLLM, SlowwaveMemory, SlowwaveRetriever
 from slowwave.memory import Memory
@@ -693,6 +706,63 @@ def test_one_text_may_end_an_answer(fake: FakeMemory, llm: SlowwaveLLM) -> None:
     list(llm.stream_chat([user(QUESTION)], stop="xk"))
     SlowwaveLLM(memory=cast(Memory, fake), stop="xk").complete(QUESTION, stop=None, temperature=None)
     assert {(asked.stop, asked.temperature) for asked in fake.asked} == {(("xk",), 0.0)}
+
+
+SAID = "said_at: 2026\n\nQuery: Who?\nAnswer: Nobody.\n---------------------\nI live in Rome."
+ASKED = "Where do I live?\nAnd since when?"
+TEMPLATES = {
+    "qa": DEFAULT_TEXT_QA_PROMPT.format(context_str=SAID, query_str=ASKED),
+    "tree": DEFAULT_TREE_SUMMARIZE_PROMPT.format(context_str=SAID, query_str=ASKED),
+    "refine": DEFAULT_REFINE_PROMPT.format(context_msg=SAID, query_str=ASKED, existing_answer="Rome"),
+    "chat qa": CHAT_TEXT_QA_PROMPT.format_messages(context_str=SAID, query_str=ASKED),
+    "chat tree": CHAT_TREE_SUMMARIZE_PROMPT.format_messages(context_str=SAID, query_str=ASKED),
+    "chat refine": CHAT_REFINE_PROMPT.format_messages(context_msg=SAID, query_str=ASKED, existing_answer="Rome"),
+}
+REWRITTEN = [
+    condense_plus_context.DEFAULT_CONDENSE_PROMPT_TEMPLATE.format(chat_history="user: Hi.", question=ASKED),
+    condense_question.DEFAULT_TEMPLATE.format(chat_history="Human: Hi.", question=ASKED),
+]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_of_a_template_only_the_question_is_asked(fake: FakeMemory, llm: SlowwaveLLM, name: str) -> None:
+    prompt = TEMPLATES[name]
+    if isinstance(prompt, str):
+        llm.complete(prompt)
+    else:
+        llm.chat(prompt)
+    (asked,) = fake.asked
+    assert (asked.question, list(asked.history)) == (ASKED, [])
+
+
+@pytest.mark.parametrize("prompt", REWRITTEN)
+async def test_a_question_that_is_to_be_put_in_other_words_comes_back_as_it_is(
+    fake: FakeMemory, llm: SlowwaveLLM, prompt: str
+) -> None:
+    assert llm.complete(prompt).text == ASKED
+    assert [piece.delta for piece in llm.stream_complete(prompt)] == [ASKED]
+    assert (await llm.achat([user(prompt)])).message.content == ASKED
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Context information is below. What do I do?", "Query: Who am I?\nAnswer:", "Answer:", ""]
+)
+def test_what_only_looks_like_a_template_is_asked_as_it_is(text: str) -> None:
+    assert unwrapped(text) is None
+
+
+def test_a_query_engine_and_a_condensing_chat_engine_ask_what_the_user_asked(
+    fake: FakeMemory, chat: SlowwaveMemory, llm: SlowwaveLLM
+) -> None:
+    retriever = SlowwaveRetriever(cast(Memory, fake), user_id="ana")
+    RetrieverQueryEngine.from_args(retriever, llm=llm).query(ASKED)
+    assert {asked.question for asked in fake.asked} == {ASKED}
+    fake.asked.clear()
+    engine = CondensePlusContextChatEngine.from_defaults(retriever, memory=chat, llm=llm)
+    engine.chat("Hello.")
+    engine.chat(QUESTION)
+    assert [asked.question for asked in fake.asked] == ["Hello.", QUESTION]
 
 
 class Unpicklable(FakeMemory):

@@ -20,6 +20,7 @@ from pydantic import Field, model_validator
 from slowwave.errors import SlowwaveError
 from slowwave.integrations._answers import answer_details, spoken
 from slowwave.integrations._langchain_user import Engine, whose
+from slowwave.integrations._options import check_call, check_options
 from slowwave.integrations._turns import count_tokens, stops, to_question
 from slowwave.types import Answer
 
@@ -40,6 +41,10 @@ class CallsNoTools(SlowwaveError, NotImplementedError):
         )
 
 
+_COMMON = ("timeout", "max_retries", "api_key", "base_url", "streaming")
+"""What LangChain hands to any chat model: `init_chat_model` and its like."""
+
+
 @cache
 def _version() -> str:
     try:
@@ -51,9 +56,11 @@ def _version() -> str:
 class ChatSlowwave(BaseChatModel):
     """Answers from a user's facts and modules, in place of any chat model.
 
-    Nothing is learned from the conversation: `memory.add` decides what is worth remembering. The last human message
-    is the question, what stands before it the history. `temperature`, `max_tokens`, `stop`, `use_facts`, `use_modules`
-    and `user_id` may also be given per call. Only text is read; other content blocks are skipped.
+    What is not about the user is declined ("I don't know."), unless the memory is opened with `strict=False`; an agent that
+    talks and calls tools takes another model, and the memory's retriever as a tool. Nothing is learned from the
+    conversation: `memory.add` decides what is worth remembering. The last human message is the question, what stands before
+    it the history. `temperature`, `max_tokens`, `stop`, `use_facts`, `use_modules` and `user_id` may also be given per call.
+    Only text is read; other content blocks are skipped.
 
     Messages carry `usage_metadata` and in `response_metadata["slowwave"]` what the answer rests on: fact ids, modules
     with their weights, confidence, source.
@@ -76,6 +83,12 @@ class ChatSlowwave(BaseChatModel):
     use_modules: bool = True
     cache: BaseCache | bool | None = Field(default=False, exclude=True)
     """Off, also where a global cache is set: a cached answer would not know what was said since."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check(cls, given: object) -> object:
+        check_options(given, cls.model_fields, besides=_COMMON)
+        return given
 
     @model_validator(mode="after")
     def _set_slowwave_version(self) -> Self:
@@ -159,6 +172,7 @@ class ChatSlowwave(BaseChatModel):
         return super().astream_events(input, config, **self._scoped(config, kwargs))
 
     def _scoped(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+        check_call(kwargs)
         return {**kwargs, "user_id": whose(kwargs.get("user_id"), self.user_id, ensure_config(config))}
 
     # -- answering -----------------------------------------------------------------------------------------------

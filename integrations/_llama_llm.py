@@ -19,10 +19,11 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.custom import CustomLLM
-from pydantic import Field, SkipValidation
+from pydantic import Field, SkipValidation, model_validator
 
 from slowwave.awaited import off_the_loop
 from slowwave.integrations._answers import answer_details, answer_usage, spoken
+from slowwave.integrations._options import check_call, check_options
 from slowwave.integrations._templates import unwrapped
 from slowwave.integrations._turns import stops, to_question
 from slowwave.memory import Memory
@@ -54,6 +55,12 @@ class SlowwaveLLM(CustomLLM):
     use_modules: bool = True
     context_window: int | None = None
     """How much the base model reads, in tokens; None takes what the model says of itself."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check(cls, given: object) -> object:
+        check_options(given, cls.model_fields, besides=("class_name",))
+        return given
 
     @classmethod
     def class_name(cls) -> str:
@@ -138,6 +145,7 @@ class SlowwaveLLM(CustomLLM):
 
     def _request(self, asked: str | Sequence[ChatMessage], given: dict[str, Any]) -> dict[str, Any] | Answer:
         """The arguments of `Memory.ask` and `Memory.stream`, or what is answered without a memory."""
+        check_call(given)
         names = ("user_id", "temperature", "max_tokens", "stop", "use_facts", "use_modules")
         request = {name: getattr(self, name) if given.get(name) is None else given[name] for name in names}
         request["stop"] = stops(request["stop"])

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from slowwave.errors import MissingExtra
+from slowwave.prompts import dated
 from slowwave.types import ScoredFact
 
 try:
@@ -24,6 +25,7 @@ try:
 
     from slowwave.integrations._langchain_chat import CallsNoTools, ChatSlowwave
     from slowwave.integrations._langchain_user import Engine, whose
+    from slowwave.integrations._options import check_options
 except ImportError as error:
     raise MissingExtra("slowwave.integrations.langchain", "langchain") from error
 
@@ -33,6 +35,7 @@ __all__ = ["CallsNoTools", "ChatSlowwave", "SlowwaveRetriever"]
 class SlowwaveRetriever(BaseRetriever):
     """Finds what a user once said.
 
+    A document's text is the fact's with its days as dates: "My flight is tomorrow" would mean another day to whoever reads it.
     Documents carry the fact's id and its metadata, and on top `user_id`, `score` (0 to 1), `source` and `said_at`
     (ISO 8601). Best first; none for an empty query. `k`, `user_id`, `where` and `score_threshold` may also be given per
     call, in place of the retriever's own.
@@ -47,6 +50,12 @@ class SlowwaveRetriever(BaseRetriever):
     """Only facts whose metadata (or source) equal these values."""
     score_threshold: float | None = None
     """Only facts that score at least this much; None takes the best, however bad they are."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check(cls, given: object) -> object:
+        check_options(given, cls.model_fields)
+        return given
 
     def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
         """Find documents; takes `k`, `user_id`, `where` and `score_threshold`."""
@@ -88,7 +97,7 @@ class SlowwaveRetriever(BaseRetriever):
 def _document(scored: ScoredFact) -> Document:
     return Document(
         id=scored.id,
-        page_content=scored.text,
+        page_content=dated(scored.fact).text,
         metadata={
             **scored.fact.metadata,
             "user_id": scored.fact.user_id,

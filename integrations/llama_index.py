@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Self, cast
 from uuid import uuid4
 
-from pydantic import ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from slowwave.errors import InvalidInput, MissingExtra
+from slowwave.integrations._options import check_options
 from slowwave.integrations._sessions import Session, session
 from slowwave.integrations._turns import count_tokens, recall_block, sound, what_was_said, without_recall
 from slowwave.memory import Memory
+from slowwave.prompts import dated
 from slowwave.types import Message, ScoredFact
 
 try:
@@ -62,6 +64,14 @@ class SlowwaveMemory(BaseMemory):
     """How to open the folder where it is not open yet: the settings that differ from the defaults."""
 
     _engine: Memory | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check(cls, given: object) -> object:
+        if isinstance(given, Mapping) and "memory" in given:
+            remedy = "It is rebuilt from plain data: build it with SlowwaveMemory.from_defaults(memory=...)."
+            raise InvalidInput("A SlowwaveMemory holds no memory object", "memory", remedy)
+        return given
 
     @field_validator("path", mode="before")
     @classmethod
@@ -245,8 +255,9 @@ def _newest_turns(messages: Sequence[ChatMessage], budget: int) -> list[ChatMess
 class SlowwaveRetriever(BaseRetriever):
     """Finds what a user once said, best first.
 
-    Nodes carry the fact's id and its metadata, and on top `user_id`, `source` and `said_at` (ISO 8601); an LLM is shown
-    the text and `said_at`. There are none for an empty query.
+    A node's text is the fact's with its days as dates, for "tomorrow" would mean another day. Nodes carry the fact's id and
+    its metadata, and on top `user_id`, `source` and `said_at` (ISO 8601); an LLM is shown the text and `said_at`. There are
+    none for an empty query.
     """
 
     def __init__(
@@ -265,6 +276,7 @@ class SlowwaveRetriever(BaseRetriever):
             where: only those whose metadata (or source) equal these values.
             similarity_cutoff: only those that score at least this much (0 to 1).
         """
+        check_options({"memory": memory}, ("memory",))
         super().__init__(callback_manager=callback_manager)
         self.memory = memory
         self.user_id = user_id
@@ -293,7 +305,7 @@ def _node(scored: ScoredFact) -> NodeWithScore:
     }
     node = TextNode(
         id_=fact.id,
-        text=fact.text,
+        text=dated(fact).text,
         metadata=metadata,
         excluded_llm_metadata_keys=[key for key in metadata if key != "said_at"],
         excluded_embed_metadata_keys=list(metadata),

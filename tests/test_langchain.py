@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextvars import Context
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -721,3 +722,25 @@ def test_examples_run(name: str, words: str, tiny_model: Path) -> None:
     done = subprocess.run([sys.executable, str(script)], env=os.environ | chosen, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert words in done.stdout
+
+
+def test_another_name_for_an_option_is_refused_with_the_right_one(fake: FakeMemory) -> None:
+    engine = cast(Memory, fake)
+    with pytest.raises(ValueError, match="Did you mean user_id"):
+        SlowwaveRetriever(memory=engine, user="ana")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="There is no such option: 'search_kwargs'"):
+        SlowwaveRetriever(memory=engine, search_kwargs={"k": 1})  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="Did you mean temperature"):
+        ChatSlowwave(memory=engine, temprature=1)  # type: ignore[call-arg]
+    with pytest.raises(InvalidInput, match="user_id"):
+        ChatSlowwave(memory=engine).invoke("Where do I live?", user="bob")
+    with pytest.raises(ValueError, match=r"Memory\(folder\)"):
+        SlowwaveRetriever(memory="ana-memory")  # type: ignore[arg-type]
+    assert fake.asked == []
+
+
+def test_a_document_says_which_day_tomorrow_was(fake: FakeMemory) -> None:
+    fake.add("My flight is tomorrow.", user_id="ana", said_at=datetime(2025, 3, 1, 12, tzinfo=UTC))
+    (document,) = SlowwaveRetriever(memory=cast(Memory, fake), user_id="ana").invoke("When is my flight?")
+    assert document.page_content == "My flight is on 2 March 2025."
+    assert document.metadata["said_at"].startswith("2025-03-01T12:00")

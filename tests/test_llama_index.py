@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -706,6 +707,28 @@ def test_one_text_may_end_an_answer(fake: FakeMemory, llm: SlowwaveLLM) -> None:
     list(llm.stream_chat([user(QUESTION)], stop="xk"))
     SlowwaveLLM(memory=cast(Memory, fake), stop="xk").complete(QUESTION, stop=None, temperature=None)
     assert {(asked.stop, asked.temperature) for asked in fake.asked} == {(("xk",), 0.0)}
+
+
+def test_another_name_for_an_option_is_refused_with_the_right_one(fake: FakeMemory, llm: SlowwaveLLM) -> None:
+    with pytest.raises(ValueError, match="Did you mean user_id"):
+        SlowwaveLLM(memory=cast(Memory, fake), user="ana")  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="Did you mean temperature"):
+        SlowwaveLLM(memory=cast(Memory, fake), temprature=1)  # type: ignore[call-arg]
+    with pytest.raises(InvalidInput, match="user_id"):
+        llm.complete(QUESTION, user="bob")
+    with pytest.raises(ValueError, match=r"Memory\(folder\)"):
+        SlowwaveLLM(memory="ana-memory")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match=r"Memory\(folder\)"):
+        SlowwaveRetriever("ana-memory")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="from_defaults"):
+        SlowwaveMemory(memory=fake)  # type: ignore[call-arg]
+    assert fake.asked == []
+
+
+def test_a_node_says_which_day_tomorrow_was(engine: Memory) -> None:
+    engine.add("My flight is tomorrow.", user_id="ana", said_at=datetime(2025, 3, 1, 12, tzinfo=UTC))
+    (node,) = SlowwaveRetriever(engine, user_id="ana").retrieve("When is my flight?")
+    assert node.text == "My flight is on 2 March 2025."
 
 
 SAID = "said_at: 2026\n\nQuery: Who?\nAnswer: Nobody.\n---------------------\nI live in Rome."

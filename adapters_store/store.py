@@ -300,9 +300,8 @@ def _read(path: Path, parse: Callable[[bytes], RecordT], absent: RecordT | None)
     except (OSError, ValidationError) as error:
         raise StoreDamaged(str(path), str(error).splitlines()[0]) from error
     if record.format > FORMAT:
-        raise StoreDamaged(
-            str(path), f"it was written by a newer Slowwave (format {record.format}, this one reads {FORMAT})"
-        )
+        reason = f"it was written by a newer Slowwave (format {record.format}, this one reads {FORMAT})"
+        raise StoreDamaged(str(path), reason, "Upgrade Slowwave, and leave the file as it is.")
     return record
 
 

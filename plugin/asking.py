@@ -10,6 +10,7 @@ import re
 from slowwave.chatter import is_chatter, is_remark
 from slowwave.quarantine import is_order
 from slowwave.queries import HELP, rule
+from slowwave.splitting import sentences
 
 __all__ = ["asks_back", "assents", "claims", "confirms", "is_empty"]
 
@@ -17,7 +18,7 @@ _LONGEST = 200
 """Characters of a question or claim that an answer is kept with."""
 _LAST = 3
 """Sentences from the end of a turn that are looked at."""
-_END = re.compile(r"(?<=[.!?…])[\"'”’)*_]*\s+|\s*\n\s*")
+_NUMBERING = re.compile(r"^\d{1,3}[.)]\s+")
 _CLOSING = "\"'”’)*_ "
 
 # -- what is asked or said -------------------------------------------------------------------------------------------
@@ -64,7 +65,8 @@ def asks_back(turn: str) -> str | None:
 
 def _sentences(turn: str) -> list[str]:
     """The sentences of a turn, without what only numbers them."""
-    return [one.strip() for one in _END.split(turn.strip()) if re.search(r"[^\W\d]", one)]
+    whole = (_NUMBERING.sub("", turn[slice(*place)]) for place in sentences(turn))
+    return [one for one in whole if re.search(r"[^\W\d]", one)]
 
 
 def _is_asked(sentence: str) -> bool:

@@ -5,8 +5,7 @@ Every piece is a run of the turn, letter for letter: what was said is not rephra
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from slowwave.asking import assents, confirms
@@ -14,14 +13,13 @@ from slowwave.chatter import is_chatter, is_remark
 from slowwave.fragments import corrects, hangs, is_answer, is_label, links, says_little
 from slowwave.quarantine import belongs, is_order, resumes, without_orders
 from slowwave.queries import is_question, is_request, tells, without_request
+from slowwave.splitting import sentences
 from slowwave.telling import told_in
 
 __all__ = ["Piece", "cut"]
 
 _LONGEST = 400
 """Characters to which a sentence is joined with the one it hangs on: a small model reads short facts better."""
-_LONG_LINE = 40
-"""Characters from which on a line may have been broken where it was full."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def cut(turn: str, *, asked: bool = False, claimed: bool = False) -> list[Piece]
     ['I bought a car. It is red.']
     """
     runs: list[_Run] = []
-    spans = list(_sentences(turn))
+    spans = list(sentences(turn))
     aside = wants = False
     """Whether an order goes on, and whether the sentence before was dropped as a question or request: one may hang on it."""
     for number, (start, end) in enumerate(spans):
@@ -147,42 +145,3 @@ def _goes_on(turn: str, spans: Sequence[tuple[int, int]], run: _Run) -> bool:
 def _sets_aside(sentence: str) -> bool:
     """Whether what follows the sentence belongs to an order in it."""
     return not without_orders(f"{sentence}\nSo it is.").endswith("So it is.")
-
-
-# -- sentences -------------------------------------------------------------------------------------------------------
-
-_BOUNDARY = re.compile(r"(?<=[.!?…])[\"'”’)*]*\s+|(?<=[。！？])|\s*\n\s*")
-_NO_END = re.compile(
-    r"(?:(?<![\w.])(?:Dr|Mr|Mrs|Ms|St|Prof|Sr|Jr|Mt|vs?|e\.g|i\.e|approx|Inc|Ltd|Co|Corp|(?:[A-Z]\.){0,3}[A-Z])"
-    r"|^[ \t]*\d{1,3})\.\Z",
-    re.MULTILINE,
-)
-"""An abbreviation, initials, the number of an item."""
-
-
-def _sentences(turn: str) -> Iterator[tuple[int, int]]:
-    """Where the sentences of a turn start and end, closing quotes included."""
-    start = 0
-    for found in _BOUNDARY.finditer(turn):
-        end = found.end() - len(found[0].lstrip("\"'”’)*"))
-        ends = not _NO_END.search(turn, max(start, end - 12), end) and not (
-            turn[found.end() : found.end() + 1].islower() and turn[:end].endswith(("...", "…"))
-        )
-        if _wrapped(turn, found) if "\n" in found[0] else not ends:
-            continue
-        yield from _trimmed(turn, start, end)
-        start = found.end()
-    yield from _trimmed(turn, start, len(turn))
-
-
-def _wrapped(turn: str, gap: re.Match[str]) -> bool:
-    """Whether a line break stands within a sentence, as mail programs break long lines."""
-    line = turn[turn.rfind("\n", 0, gap.start()) + 1 : gap.start()].strip()
-    goes_on = gap[0].count("\n") == 1 and turn[gap.end() : gap.end() + 1].islower()
-    return goes_on and len(line) > _LONG_LINE and line[-1] not in ".!?…:;"
-
-
-def _trimmed(turn: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    said = turn[start:end]
-    if said.strip():
-        yield start + len(said) - len(said.lstrip()), end - len(said) + len(said.rstrip())

@@ -120,13 +120,17 @@ class WeightsError(SlowwaveError, OSError):
 class StoreDamaged(SlowwaveError, OSError):
     """A file of the module store cannot be read or fails its checksum."""
 
-    def __init__(self, path: str, reason: str) -> None:
-        self.path, self.reason = path, reason
+    def __init__(
+        self,
+        path: str,
+        reason: str,
+        remedy: str = "Remove the damaged file and run a night; what it held is learned again.",
+    ) -> None:
+        self.path, self.reason, self.remedy = path, reason, remedy
 
     def __str__(self) -> str:
         return (
-            f"{self.path!r} is damaged: {self.reason}. No fact is lost: facts live in the fact store. "
-            "Remove the damaged file and run a night; what it held is learned again."
+            f"{self.path!r} cannot be used: {self.reason}. No fact is lost: facts live in the fact store. {self.remedy}"
         )
 
 

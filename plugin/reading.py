@@ -8,13 +8,14 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from slowwave.errors import InvalidInput
+from slowwave.intake import with_zone
 from slowwave.messages import as_message
 from slowwave.types import Message, Scalar
 
@@ -172,18 +173,19 @@ def read_chat(value: Any) -> Content:
         when = turn.get("said_at") or turn.get("date") or date
         name = turn.get("name")
         told = {"role": turn["role"], "content": turn["content"], "name": name if isinstance(name, str) else None}
+        told["id"] = turn.get("id")
         messages.append(as_message({**told, "said_at": read_date(when, "date") if when else None}, index))
     return messages
 
 
 def read_date(value: object, what: str) -> datetime:
-    """ISO, or "2023/05/30 (Tue) 23:40"; without a time zone it is taken as UTC, so that the day stays the day."""
+    """ISO, or "2023/05/30 (Tue) 23:40"; in the zone that it names, else the local one: "tomorrow" hangs on the speaker's day."""
     text = str(value).strip()
     try:
         loose = _LOOSE_DATE.match(text)
         numbers = [int(number) for number in loose.groups() if number] if loose else []
         moment = datetime(*numbers) if loose else datetime.fromisoformat(text)  # type: ignore[arg-type]  # five at most
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return with_zone(moment)
     except (ValueError, OverflowError):
         raise InvalidInput(f"The {what} cannot be read", text, 'Write "2026-11-21" or "2026-11-21 23:40".') from None
 

@@ -7,7 +7,6 @@ that is about the same thing as an older one takes its place, and the old one st
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC
 
 from slowwave.dates import resolve_dates
 from slowwave.restated import same_statement, statement_key
@@ -109,7 +108,7 @@ class Ledger:
         text = _resolved(fact)
         for key in self._same.get((fact.user_id, marks(fact)[0]), ()):
             other = self._facts[key]
-            same_day = other.said_at.astimezone(UTC).date() == fact.said_at.astimezone(UTC).date()
+            same_day = _day(other) == _day(fact)
             if other.superseded_by is None and same_statement(text, _resolved(other), same_day=same_day):
                 return other
         return None

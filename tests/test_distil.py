@@ -224,6 +224,7 @@ def test_a_correction_in_the_next_turn_is_kept_behind_what_it_corrects(correctio
     ("Is there anything you can't eat?", "Shrimps.", "Is there anything you can't eat? Shrimps."),
     ("May I ask where you work?", "Halden Books.", "May I ask where you work? Halden Books."),
     ("What's your age?\n2. And your city?", "40. Lyon.", "What's your age? And your city? 40. Lyon."),
+    ("Did Dr. Lopes call you?", "Yes, at noon.", "Did Dr. Lopes call you? Yes, at noon."),
     ("Do you want me to look for trains?", "Yes.", None),
     ("Would you like to hear more?", "Of course.", None),
     ("Is there anything else I can do?", "Not yet.", None),

@@ -10,15 +10,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from slowwave.adapters_store.lexical import tokens
 from slowwave.adapters_store.manifest import KnownQuestion
 from slowwave.adapters_store.router import Route
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound
 from slowwave.facts import FactStore
 from slowwave.model import BaseModel
-from slowwave.naming import about, full_names, stands
+from slowwave.naming import CALENDAR, about, full_names, stands
 from slowwave.prompts import dated, render_fact, speaker
 from slowwave.quarantine import without_orders
 from slowwave.recall import Recall
@@ -37,12 +38,14 @@ _NEAR = 0.25
 """A fact that scores less than this is kept from a model that cannot tell that it has nothing to do with the question."""
 _NEAR_FOR_READER = 0.05
 """The same for a model that can: half of the right facts score less than 0.25 where the question uses other words."""
-_ASKS_DAY = re.compile(
-    r"\b(?:when|(?:what|which) (?:day|date|week|month|year)|how long)\b.*\b(?:did|was|were|had|have|has|since|ago)\b"
-    r"|\b(?:say|said|tell|told|mention\w*|talk\w*|wr[io]te|note[ds]?)\b",
+_ASKS_PAST = re.compile(
+    r"\b(?:when|(?:what|which) (?:day|date|week|month|year)|how long)\b.*\b(?:did|was|were|had|since|ago)\b",
     re.IGNORECASE,
 )
-"""Questions about the past or about what was said: the days of telling may answer these."""
+"""What the day of telling may answer, of a fact that has no day of its own: "When did I start?", "I started."."""
+_ASKS_TELLING = re.compile(r"\b(?:say|said|tell|told|mention\w*|talk\w*|wr[io]te|note[ds]?)\b", re.IGNORECASE)
+"""What is about the telling itself."""
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _BESIDE = 0.35
 """A fact that scores less than this share of the best one only distracts a small reader (benchmarks/LOG.md)."""
 
@@ -57,8 +60,8 @@ class Evidence:
     """The questions that each module was taught, as far as they have to do with whom this one names; by module id."""
     nearness: float = 0.0
     """Of the nearest fact or question, 0..1."""
-    asks_day: bool = False
-    """Whether the question is about the past or about what was said, so that the days of telling may answer it."""
+    days: Literal["none", "dateless", "all"] = "none"
+    """Of which facts the day of telling may answer the question."""
     stranger: bool = False
     """Whether the question names somebody by a full name that stands in no text of the evidence."""
 
@@ -71,7 +74,7 @@ class Evidence:
     def sources(self) -> tuple[str, ...]:
         """Texts that an answer may be made of: the facts, and the answers of the route's modules."""
         known = (asked.answer for name, _ in self.route.modules for asked in self.learned.get(name, ()))
-        return (*_fact_texts(self.facts, with_days=self.asks_day), *known)
+        return (*_fact_texts(self.facts, self.days), *known)
 
     def through(self, *module_ids: str) -> Evidence:
         """The same evidence with these modules alone, or with none."""
@@ -136,7 +139,7 @@ class Gatherer:
             route=route,
             learned={name: tuple(known) for name, known in taught.items()},
             nearness=max([route.score, *(hit.score for hit in hits)]),
-            asks_day=_ASKS_DAY.search(question) is not None,
+            days="all" if _ASKS_TELLING.search(question) else "dateless" if _ASKS_PAST.search(question) else "none",
             stranger=stranger,
         )
 
@@ -172,14 +175,20 @@ class Gatherer:
         return list(found.values())
 
 
-def _fact_texts(facts: Sequence[ScoredFact], *, with_days: bool) -> tuple[str, ...]:
+def _fact_texts(facts: Sequence[ScoredFact], days: str) -> tuple[str, ...]:
     """What an answer from these facts may be made of: their texts, without orders in them, and who said them.
 
     The day on which a fact was told is shown to the reader; what happened on that day is another matter.
     """
     told = (hit.fact.model_copy(update={"text": without_orders(hit.text)}) for hit in facts)
-    shown = render_fact if with_days else lambda fact: f"{speaker(fact)}: {dated(fact).text}"
-    return tuple(text for fact in told if fact.text for text in (fact.text, shown(fact)))
+    return tuple(text for fact in told if fact.text for text in (fact.text, _shown(fact, days)))
+
+
+def _shown(fact: Fact, days: str) -> str:
+    """A fact as it is shown, with the day on which it was told where that may answer."""
+    text = dated(fact).text
+    dateless = CALENDAR.isdisjoint(tokens(text)) and not _YEAR.search(text)
+    return render_fact(fact) if days == "all" or (days == "dateless" and dateless) else f"{speaker(fact)}: {text}"
 
 
 def _is_stranger(question: str, texts: Sequence[str]) -> bool:

@@ -19,6 +19,7 @@ from slowwave.wording import (
     counts,
     exact,
     in_order,
+    other_hours,
     words,
     written,
 )
@@ -65,7 +66,8 @@ class Grounding:
     """
 
     def __init__(self, sources: Sequence[str], question: str) -> None:
-        sources = tuple(dict.fromkeys(sources))  # a module was taught the same answer in many wordings
+        # A module was taught the same answer in many wordings; and an hour may be told in two ways.
+        sources = tuple(dict.fromkeys(text for told in sources for text in (told, other_hours(told)) if text))
         self._sources = sources
         self._each = [frozenset(words(text)) for text in sources]
         self._known = frozenset[str]().union(*self._each)
@@ -160,7 +162,9 @@ class Grounding:
         """Whether a number stands by what it counts in one text; by a word of the question it may stand anywhere."""
         if what in {"old", "year"} and "old" in self._asked:
             return True
-        return (what in self._asked and what not in CALENDAR) or any(counts(row, number, what) for row in self._rows)
+        if what in self._asked and what not in CALENDAR and what not in {"am", "pm"}:
+            return True
+        return any(counts(row, number, what) for row in self._rows)
 
     def _is_denied(self, text: str) -> bool:
         """Whether all texts that have a word of the answer deny it, though neither it nor the question is about what is not so.

@@ -26,6 +26,7 @@ __all__ = [
     "exact",
     "holds",
     "in_order",
+    "other_hours",
     "value_words",
     "words",
     "written",
@@ -51,16 +52,36 @@ _ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _HALF_OF_DAY = re.compile(r"\b([ap])\.\s?m\b\.?", re.IGNORECASE)
 _AGED = re.compile(r"\b(\w+)-(year|month|week|day)s?-old\b", re.IGNORECASE)
+_MEASURED = re.compile(
+    r"\b(\d+|[a-z]+)-(?=(?:year|month|week|day|hour|minute|inch|foot|litre|liter|metre|meter|page)\b)", re.IGNORECASE
+)
+_PRICE = re.compile(r"([€£$])\s?(\d+(?:[.,]\d+)*)|(\d)\s?([€£$])")
+_TENS = re.compile(
+    r"\b(twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](one|two|three|four|five|six|seven|eight|nine))?\b",
+    re.IGNORECASE,
+)
+_CURRENCY = {"€": "euro", "£": "pound", "$": "dollar"}
 _NUMBERS = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    "nineteen twenty"
+    "nineteen"
 ).split()
+_DECADES = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ORDINALS = (
+    "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth".split()
+)
 _SAME = {word: str(number) for number, word in enumerate(_NUMBERS, start=1)} | {
+    word: str(number) for number, word in enumerate(_ORDINALS, start=3)
+} | {
     "€": "euro", "eur": "euro", "$": "dollar", "usd": "dollar", "£": "pound", "%": "percent", "min": "minute", "mins": "minute",
     "hr": "hour", "hrs": "hour", "kilo": "kg", "kilogram": "kg", "gram": "g", "km": "kilometre", "kilometer": "kilometre",
-    "meter": "metre", "liter": "litre", "l": "litre",
+    "m": "metre", "meter": "metre", "cm": "centimetre", "centimeter": "centimetre", "mm": "millimetre", "liter": "litre",
+    "l": "litre", "ml": "millilitre", "milligram": "mg", "microgram": "mcg", "inche": "inch", "feet": "foot", "degree": "°",
 }  # fmt: skip
 """Two spellings of one thing, by the stem that `tokens` makes."""
+_CLOCK = re.compile(r"\b(\d{1,2})(?:[:.]([0-5]\d))?(?:\s?([ap]m))?\b(?![:.]?\d)", re.IGNORECASE)
+_HALVES = re.compile(
+    rf"\b(?:a )?(half past|quarter past|quarter to) ({'|'.join(_NUMBERS[:12])}|1[0-2]|[1-9])\b", re.IGNORECASE
+)
 _TIMES = {
     "annual": "year", "annually": "year", "daily": "day", "hourly": "hour", "monthly": "month", "nightly": "night",
     "weekly": "week", "yearly": "year",
@@ -69,7 +90,6 @@ _TIMES = {
     for word in "second minute hour day night week weekend fortnight month quarter year decade century morning noon midday "
     "afternoon evening midnight today tomorrow yesterday once twice thrice".split()
 }  # fmt: skip
-_CURRENCIES = frozenset(("euro", "dollar", "pound"))
 _NUMBER = re.compile(r"\d[\d.:/]*")
 _COUNTED = re.compile(rf"[$€£%]|{WORD.pattern}|[^\w\s]")
 _FAR = 3
@@ -192,7 +212,7 @@ def counted(text: str) -> Iterator[tuple[str, str]]:
         before, behind = row[place - 1] if place else "", row[place + 1] if place + 1 < len(row) else ""
         if behind[:1].isalpha() and behind not in FUNCTION:
             yield word, behind
-        if before in _CURRENCIES or before in CALENDAR:
+        if before in CALENDAR:
             yield word, before
 
 
@@ -205,8 +225,48 @@ def counts(row: Sequence[str], number: str, what: str) -> bool:
 def _spelled(text: str) -> str:
     """A text with its numbers in one spelling: 15,000, 10:30am, 14th and 4-year-old are 15000, 10:30 am, 14 and 4 year old."""
     plain = unicodedata.normalize("NFC", text).replace("−", "-").replace("’", "'")
-    plain = _HALF_OF_DAY.sub(r"\1m", _AGED.sub(r"\1 \2 old", _ORDINAL.sub(r"\1", plain)))
+    plain = _HALF_OF_DAY.sub(r"\1m", _MEASURED.sub(r"\1 ", _AGED.sub(r"\1 \2 old", _ORDINAL.sub(r"\1", plain))))
+    plain = _PRICE.sub(_price, _TENS.sub(_tens, plain)).replace("°C", " degrees").replace("°", " degrees")
+    plain = plain.replace("%", " percent ").replace("per cent", "percent")
     return _GLUED.sub(r"\1 \2", _THOUSANDS.sub("", plain))
+
+
+def _price(found: re.Match[str]) -> str:
+    """A price with its currency behind it: €5 and 5 € are 5 euro."""
+    sign, amount = found[1] or found[4], found[2] or found[3]
+    return f"{amount} {_CURRENCY[sign]} "
+
+
+def _tens(found: re.Match[str]) -> str:
+    """A number of two words, or of ten, in digits."""
+    return str(10 * (_DECADES.index(found[1].lower()) + 2) + (_NUMBERS.index(found[2].lower()) + 1 if found[2] else 0))
+
+
+def other_hours(text: str) -> str:
+    """A text with its hours told the other way, "5 pm" for "17:00" and the reverse; empty if it has none.
+
+    >>> other_hours("Wednesdays at 17:00, or 5:30 am"), other_hours("half past two"), other_hours("at noon")
+    ('Wednesdays at 5 pm, or 05:30', '2:30', '')
+    """
+    found = _HALVES.sub(_half, _CLOCK.sub(_clock, text.replace("p.m.", "pm").replace("a.m.", "am")))
+    return found if found != text else ""
+
+
+def _clock(found: re.Match[str]) -> str:
+    hour, minute, half = int(found[1]), found[2] or "00", (found[3] or "").lower()
+    if half and 1 <= hour <= 12:
+        return f"{hour % 12 + (12 if half == 'pm' else 0):02}:{minute}"
+    if half or not found[2] or hour > 23:
+        return found[0]
+    told = f"{hour % 12 or 12}" + (f":{minute}" if minute != "00" else "")
+    return f"{told} {'pm' if hour >= 12 else 'am'}"
+
+
+def _half(found: re.Match[str]) -> str:
+    after, hour = found[1].lower(), found[2].lower()
+    number = int(hour) if hour.isdigit() else _NUMBERS.index(hour) + 1
+    minute = {"half past": "30", "quarter past": "15", "quarter to": "45"}[after]
+    return f"{(number - 2) % 12 + 1 if minute == '45' else number}:{minute}"
 
 
 def _same(word: str) -> str:

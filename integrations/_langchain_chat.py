@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
 from langchain_core.caches import BaseCache
-from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
@@ -17,6 +17,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ensure_config
 from pydantic import Field, model_validator
 
+from slowwave.awaited import in_a_thread
 from slowwave.errors import SlowwaveError
 from slowwave.integrations._answers import answer_details, spoken
 from slowwave.integrations._langchain_user import Engine, whose
@@ -189,6 +190,16 @@ class ChatSlowwave(BaseChatModel):
             answer.text, usage_metadata=_usage(answer), response_metadata=self._metadata(answer, kwargs)
         )
         return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        manager = run_manager.get_sync() if run_manager else None
+        return await in_a_thread("answer", self._generate, messages, stop, manager, **kwargs)
 
     def _stream(
         self,

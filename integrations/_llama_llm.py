@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -21,7 +20,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.llms.custom import CustomLLM
 from pydantic import Field, SkipValidation, model_validator
 
-from slowwave.awaited import off_the_loop
+from slowwave.awaited import in_a_thread, off_the_loop
 from slowwave.integrations._answers import answer_details, answer_usage, spoken
 from slowwave.integrations._options import check_call, check_options
 from slowwave.integrations._templates import unwrapped
@@ -92,7 +91,7 @@ class SlowwaveLLM(CustomLLM):
     @llm_completion_callback()
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Answer a question off the event loop."""
-        return _completion(await asyncio.to_thread(self._ask, prompt, kwargs))
+        return _completion(await in_a_thread("answer", self._ask, prompt, kwargs))
 
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
@@ -113,7 +112,7 @@ class SlowwaveLLM(CustomLLM):
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer the last user message off the event loop."""
-        return _chat(await asyncio.to_thread(self._ask, messages, kwargs))
+        return _chat(await in_a_thread("answer", self._ask, messages, kwargs))
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:

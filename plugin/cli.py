@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 an error of ours, 2 wrong usage, 3 nothing found or not kn
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,8 @@ from slowwave.terminal import Call, counted, grounds, show_demo, show_night, sho
 
 if TYPE_CHECKING:
     from slowwave.adapters_store.skills import Skill
-    from slowwave.types import Fact
+    from slowwave.memory import Memory
+    from slowwave.types import Fact, NightReport
 
 __all__ = ["app", "main"]
 
@@ -74,6 +76,8 @@ def add(
     if call.json:
         call.document({"facts": facts})
     else:
+        if not facts:
+            call.note("The user stated nothing in it: questions, requests and what others say are left out.")
         call.say(f"Remembered {counted(len(facts), 'fact')} of {call.user}.")
     return DONE
 
@@ -100,6 +104,7 @@ def ask(
         else:
             answer = call.stream(memory.stream(" ".join(question), **options))
             call.note(grounds(answer))
+            _note_others(call, memory)
     if call.verbose:
         for line in answer.explain().splitlines():
             call.note(f"  {line}")
@@ -119,6 +124,7 @@ def search(
     """
     with opened(call) as memory:
         hits = memory.search(" ".join(query), user_id=call.user, k=k, where=read_pairs(where) or None)
+        _note_others(call, memory)
     if call.json:
         call.document({"results": hits})
     else:
@@ -169,6 +175,8 @@ def facts(
     with opened(call) as memory:
         known = memory.settled_ids(user_id=call.chosen_user)
         found = memory.get_all(user_id=call.chosen_user, where=read_pairs(where) or None)
+        if call.chosen_user is not None:
+            _note_others(call, memory)
     chosen = [fact for fact in found if settled is None or (fact.id in known) == settled][:limit]
     state = {fact.id: "settled" if fact.id in known else "recent" for fact in chosen}
     if call.json:
@@ -178,6 +186,15 @@ def facts(
         call.table(("id", "user", "said", "state", "fact"), rows)
         call.note(f"{counted(len(chosen), 'fact')}, {sum(value == 'settled' for value in state.values())} settled.")
     return DONE
+
+
+def _note_others(call: Call, memory: Memory) -> None:
+    """Say whose facts there are, where the user who is asked about has none."""
+    if call.json or memory.get_all(user_id=call.user, limit=1):
+        return
+    others = Counter(fact.user_id for fact in memory.get_all())
+    told = ", ".join(f"{user} has {counted(count, 'fact')}" for user, count in others.most_common(3))
+    call.note(f"{call.user} has no facts here" + (f"; {told} (--user {others.most_common(1)[0][0]})." if told else "."))
 
 
 @_command
@@ -201,20 +218,21 @@ def modules(call: Call) -> int:
 @_command
 def report(
     call: Call,
-    night: Annotated[str | None, typer.Argument(help="Which night, as --json names it [the last].")] = None,
+    night: Annotated[
+        str | None,
+        typer.Argument(help="Which night, or the beginning of its id [the last that had something to learn]."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write it to this file, as a web page.")] = None,
 ) -> int:
-    """Say what a night did: modules, curves, and every fact.
+    """Say what a night did: modules, curves, and every fact; `slowwave nights` lists them.
 
     Examples: slowwave report   slowwave report --out night.html
     """
     with opened(call) as memory:
         nights = memory.nights()
-        found = next((one for one in nights if night in (None, one.night_id)), None)
+        found = _night(nights, night)
         texts = {fact.id: fact.text for fact in memory.get_all(user_id=call.chosen_user)} if found else {}
     if found is None:
-        if night is not None:
-            raise InvalidInput("No such night", night, f"There are {len(nights)}; `slowwave report` shows the last.")
         if call.json:  # a program that looks for the facts or modules of a night finds none
             call.document({"night_id": None, "facts": [], "modules": [], "settled": 0, "recent": 0})
         call.note("There was no night yet.")
@@ -233,6 +251,87 @@ def report(
         call.document({**found.model_dump(mode="json"), "settled": found.settled, "recent": found.recent})
     elif out is None:
         show_night(call, found, texts)
+    return DONE
+
+
+@_command
+def nights(call: Call) -> int:
+    """List the nights, the last first: their ids, and how many facts were settled.
+
+    Example: slowwave nights
+    """
+    with opened(call, embedder=False) as memory:
+        found = memory.nights()
+    if call.json:
+        call.document({
+            "nights": [
+                {"night_id": one.night_id, "started_at": one.started_at, "settled": one.settled, "recent": one.recent}
+                for one in found
+            ]
+        })  # fmt: skip
+    else:
+        rows = [
+            (
+                one.night_id,
+                f"{one.started_at:%Y-%m-%d %H:%M}",
+                one.settled,
+                one.recent,
+                f"{sum(one.seconds.values()):.0f} s",
+            )
+            for one in found
+        ]
+        call.table(("night", "started", "settled", "recent", "took"), rows)
+        call.note(f"{counted(len(found), 'night')}.")
+    return DONE
+
+
+def _night(nights: Sequence[NightReport], wanted: str | None) -> NightReport | None:
+    """The night whose id begins so; of none in particular the last that had something to learn, else the last."""
+    if wanted is None:
+        return next((one for one in nights if one.facts), next(iter(nights), None))
+    fitting = [one for one in nights if wanted and one.night_id.startswith(wanted)]
+    if len(fitting) == 1 or (fitting and fitting[0].night_id == wanted):
+        return fitting[0]
+    known = ", ".join(one.night_id for one in nights[:3]) or "none yet"
+    what = f"{len(fitting)} nights have an id that begins so" if fitting else "No such night"
+    raise InvalidInput(what, wanted, f"The last ones are {known}; `slowwave nights` lists all.")
+
+
+@_command
+def update(
+    call: Call,
+    fact: Annotated[str, typer.Argument(metavar="ID", help="Id of a fact, or its beginning.")],
+    text: Annotated[list[str], typer.Argument(metavar="TEXT", help="What holds now; quotes are optional.")],
+) -> int:
+    """Put a new version in the place of a fact; the older one stays in its history.
+
+    Example: slowwave update 3f2a91 "I live in Lisbon."
+    """
+    with opened(call) as memory:
+        (old,) = _resolve(memory.get_all(user_id=call.chosen_user), [fact])
+        new = memory.update(old, " ".join(text))
+    if call.json:
+        call.document({"fact": new})
+    else:
+        call.say(f"{new.id[:12]} takes the place of {old[:12]}.")
+    return DONE
+
+
+@_command
+def history(
+    call: Call, fact: Annotated[str, typer.Argument(metavar="ID", help="Id of a fact, or its beginning.")]
+) -> int:
+    """List the versions of a fact, the oldest first.
+
+    Example: slowwave history 3f2a91
+    """
+    with opened(call) as memory:
+        (known,) = _resolve(memory.get_all(user_id=call.chosen_user), [fact])
+        versions = memory.history(known)
+    if call.json:
+        call.document({"facts": versions})
+    else:
+        call.table(("id", "said", "fact"), [(one.id[:12], f"{one.said_at:%Y-%m-%d}", one.text) for one in versions])
     return DONE
 
 

@@ -71,7 +71,10 @@ class FactNotFound(SlowwaveError, LookupError):
         self.fact_id = fact_id
 
     def __str__(self) -> str:
-        return f"No fact has the id {self.fact_id!r}. It may have been deleted; `get_all` lists the ids that exist."
+        return (
+            f"No fact has the id {self.fact_id!r}. It may have been deleted; `get_all`, on the command line `slowwave facts`, "
+            "lists the ids that exist."
+        )
 
 
 class MemoryLocked(SlowwaveError, BlockingIOError):

@@ -63,16 +63,28 @@ def commands_of(app: typer.Typer) -> Callable[[Command], Command]:
     The shared options may stand before or after the name of a command, and errors become exit codes.
     """
 
-    def root(ctx: typer.Context, **shared: Any) -> None:
+    def root(ctx: typer.Context, version: bool = False, **shared: Any) -> None:
         ctx.obj = shared
 
     def register(function: Command) -> Command:
         app.command()(_taking_options(function))
         return function
 
-    _with_shared(root, {})
+    asked = Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=_tell_version)
+    ]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    _with_shared(root, {"version": inspect.Parameter("version", kind, default=False, annotation=asked)})
     app.callback()(root)
     return register
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from slowwave import __version__
+
+        typer.echo(f"slowwave {__version__}")
+        raise typer.Exit
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import ModuleInfo
-from slowwave.awaited import awaited
+from slowwave.awaited import awaited, in_a_thread
 from slowwave.changes import Changes
 from slowwave.distil import as_distiller
 from slowwave.errors import InvalidInput
@@ -132,6 +132,10 @@ class Memory:
             source: where it comes from, such as the name of a file; "source" in the metadata will do as well.
             metadata: what `search` and `get_all` can filter by.
 
+        Returns:
+            The facts in what was handed in, in its order; also those that were told before, and those that a later one of them
+            has superseded (`superseded_by`).
+
         Raises:
             InvalidInput: nothing was written, because something in it is empty, too long or malformed.
         """
@@ -248,7 +252,7 @@ class Memory:
         return self._changes.replace(check_id(fact_id), text, said_at, metadata)
 
     def delete(self, fact_id: str) -> None:
-        """Forget a fact and its older versions: text, questions and weights.
+        """Forget a fact in all its versions, older and newer ones: text, questions and weights.
 
         It leaves the fact store and every cache at once; every module that was trained on it is deleted at once, and the
         next night learns that module's other facts anew, never from the old weights.
@@ -382,7 +386,7 @@ class Memory:
         self._nights.start(schedule, lambda: self.consolidate(user_id=user_id), done)
 
     def stop(self) -> None:
-        """Start no more nights; one that is under way is waited for."""
+        """Start no more nights; one that is under way is waited for, to its end (`close` stops it after its current step)."""
         self._nights.stop()
 
     @property
@@ -492,8 +496,9 @@ class Memory:
     adelete = awaited(delete)
     adelete_all = awaited(delete_all)
     ahistory = awaited(history)
-    aask = awaited(ask)
-    astream = awaited(stream)
+    aask = awaited(ask, "answer")
+    astream = awaited(stream, "stream")
+    astop = awaited(stop, "night")
     aclose = awaited(close)
 
     async def aconsolidate(self, *, user_id: str | None = None, progress: Progress = no_progress) -> NightReport:
@@ -506,7 +511,7 @@ class Memory:
             progress(stage, done, total)
 
         try:
-            return await asyncio.to_thread(self.consolidate, user_id=user_id, progress=watched)
+            return await in_a_thread("night", self.consolidate, user_id=user_id, progress=watched)
         except asyncio.CancelledError:
             cancelled.set()
             raise

@@ -90,11 +90,11 @@ class Fact(Value):
     """One statement worth remembering."""
 
     id: str
-    """A hash of user and text: adding the same text twice is adding it once."""
+    """A hash of user, text and speaker, and of the day or month where the text hangs on it: told twice, it is one fact."""
     text: str
     user_id: str
     said_at: datetime
-    """Timezone-aware, UTC."""
+    """Timezone-aware, in the speaker's zone: it says which day "tomorrow" was."""
     source: str = "user"
     """Where it came from: the role of the speaker, or a file name."""
     metadata: Mapping[str, Scalar] = Field(default_factory=dict)

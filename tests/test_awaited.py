@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
 
-from slowwave.awaited import awaited
+from slowwave.awaited import awaited, in_a_thread, off_the_loop
 from slowwave.errors import FactNotFound, InvalidInput
 from slowwave.memory import Memory
 
-QUICK = {"modules", "nights", "settled_ids", "shared", "start", "status", "stop", "version"}
+QUICK = {"modules", "nights", "settled_ids", "shared", "start", "status", "version"}
 """What looks at little, or what one does once: no sibling."""
 
 
@@ -77,6 +78,45 @@ async def test_a_night_whose_task_is_cancelled_stops_after_its_step(tmp_path: Pa
         assert [one.fact_id for one in report.facts] == [fact.id]
         assert len(memory.nights()) == 1
     assert memory.closed
+
+
+async def test_a_search_does_not_wait_for_answers_nor_an_answer_for_a_night() -> None:
+    may_end, began = threading.Event(), list[str]()
+
+    class One:
+        def ask(self) -> str:
+            began.append("ask")
+            assert may_end.wait(10)
+            return "answered"
+
+        def search(self) -> str:
+            return "found"
+
+        aask = awaited(ask, "answer")
+        asearch = awaited(search)
+
+    one = One()
+    asks = [asyncio.create_task(one.aask()) for _ in range(40)]
+    while not began:
+        await asyncio.sleep(0.001)
+    assert await one.asearch() == "found"
+    assert await asyncio.to_thread(lambda: "anything") == "anything"
+    assert [piece async for piece in off_the_loop(iter("ab"))] == ["a", "b"]
+    assert not any(ask.done() for ask in asks)
+    may_end.set()
+    assert set(await asyncio.gather(*asks)) == {"answered"}
+
+
+async def test_the_context_of_the_caller_reaches_the_thread() -> None:
+    user: ContextVar[str] = ContextVar("user")
+    user.set("ana")
+    assert await in_a_thread("answer", user.get) == "ana"
+
+
+def test_an_awaited_method_says_what_it_takes_and_raises() -> None:
+    assert Memory.aadd.__doc__ is not None
+    assert Memory.aadd.__doc__.startswith("`add`, awaited")
+    assert "InvalidInput" in Memory.aadd.__doc__
 
 
 async def test_the_event_loop_goes_on_and_a_subclass_is_asked_for_its_own() -> None:

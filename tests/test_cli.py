@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 import slowwave.memory as real
-from slowwave import cli, invocation, watch, weights
+from slowwave import __version__, cli, invocation, watch, weights
 from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import ModuleInfo
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked, WeightsError
@@ -42,6 +42,7 @@ class NightMemory(FakeMemory):
 
     kept: ClassVar[dict[Path, dict[str, Fact]]] = {}
     settled: ClassVar[set[str]] = set()
+    past: ClassVar[dict[str, list[Fact]]] = {}
     slept: ClassVar[list[NightReport]] = []
     noise: ClassVar[str] = ""
 
@@ -76,6 +77,15 @@ class NightMemory(FakeMemory):
         )
         self.slept.append(report)
         return report
+
+    def update(self, fact_id: str, text: str, *, said_at: datetime | None = None) -> Fact:
+        old = self._facts.pop(fact_id)
+        (new,) = self.add(text, user_id=old.user_id, said_at=said_at)
+        self.past[new.id] = [*self.past.get(old.id, []), old]
+        return new
+
+    def history(self, fact_id: str) -> list[Fact]:
+        return [*self.past.get(fact_id, []), self._facts[fact_id]]
 
     def nights(self) -> list[NightReport]:
         return self.slept[::-1]
@@ -112,6 +122,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[NightMemory]
     monkeypatch.setattr(NightMemory, "kept", {})
     monkeypatch.setattr(NightMemory, "settled", set())
     monkeypatch.setattr(NightMemory, "slept", [])
+    monkeypatch.setattr(NightMemory, "past", {})
     monkeypatch.setattr(NightMemory, "_open", {})
     monkeypatch.chdir(tmp_path)
     for name in ("SLOWWAVE_FOLDER", "SLOWWAVE_USER"):
@@ -865,7 +876,23 @@ def test_wrong_usage_is_2(words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["add", "ask", "search", "sleep", "report", "facts", "modules", "forget", "doctor", "demo", "prepare", "export"],
+    [
+        "add",
+        "ask",
+        "search",
+        "sleep",
+        "report",
+        "nights",
+        "facts",
+        "history",
+        "update",
+        "modules",
+        "forget",
+        "doctor",
+        "demo",
+        "prepare",
+        "export",
+    ],
 )
 def test_every_command_helps_and_takes_the_shared_options(command: str) -> None:
     result = run(command, "--help")
@@ -880,7 +907,8 @@ def test_a_report_of_the_last_night_or_another(tmp_path: Path) -> None:
     assert document("report", code=3) == {"night_id": None, "facts": [], "modules": [], "settled": 0, "recent": 0}
     run("sleep")
     run("sleep")
-    assert document("report")["night_id"] == "n2"
+    assert document("report")["night_id"] == "n1"  # the second night had nothing to learn
+    assert document("report", "n2")["facts"] == []
     assert document("report", "n1")["settled"] == 1
     assert "I like tea." in run("report", "n1").stdout
     assert run("report", "n7").exit_code == 1
@@ -1167,3 +1195,50 @@ def test_without_a_standard_output_nothing_is_shown(monkeypatch: pytest.MonkeyPa
     with pytest.raises(SystemExit) as ended:
         cli.app(["facts"])
     assert ended.value.code == 0
+
+
+# -- versions, nights, other users ------------------------------------------------------------------------------------
+
+
+def test_the_version_is_told() -> None:
+    result = run("--version")
+    assert (result.exit_code, result.stdout) == (0, f"slowwave {__version__}\n")
+
+
+def test_whoever_has_no_facts_is_told_who_has() -> None:
+    run("add", "I like tea.", "I sing.", "-u", "ada")
+    for words in (["ask", "What do I like?"], ["search", "tea"], ["facts", "-u", "default"]):
+        assert "default has no facts here; ada has 2 facts (--user ada)." in run(*words).stderr
+        assert "no facts here" not in run(*words, "-u", "ada").stderr
+
+
+def test_nights_are_listed_and_found_by_the_beginning_of_their_id() -> None:
+    run("add", "I like tea.")
+    assert document("nights") == {"nights": []}
+    run("sleep")
+    run("sleep")
+    assert [night["night_id"] for night in document("nights")["nights"]] == ["n2", "n1"]
+    assert "n1" in run("nights").stdout
+    assert document("report")["night_id"] == "n1", "the second had nothing to learn"
+    assert run("report", "n").exit_code == 1
+    assert "n2, n1" in run("report", "x").stderr
+
+
+def test_a_fact_gets_a_new_version_by_the_beginning_of_its_id() -> None:
+    (fact,) = document("add", "I live in Porto.")["facts"]
+    new = document("update", fact["id"][:8], "I", "live", "in", "Faro.")["fact"]
+    assert new["text"] == "I live in Faro."
+    assert texts() == ["I live in Faro."]
+    assert [one["text"] for one in document("history", new["id"][:8])["facts"]] == [
+        "I live in Porto.",
+        "I live in Faro.",
+    ]
+    assert document("update", "zzz", "I sing.", code=1)["error"] == "FactNotFound"
+
+
+def test_a_chat_in_which_the_user_states_nothing_says_so(tmp_path: Path) -> None:
+    chat = tmp_path / "chat.json"
+    chat.write_text('[{"role": "user", "content": "What is the weather?"}]', encoding="utf-8")
+    result = run("add", str(chat))
+    assert "Remembered 0 facts" in result.stdout
+    assert "stated nothing" in result.stderr

@@ -714,6 +714,7 @@ def test_without_langchain_the_error_names_the_extra(monkeypatch: pytest.MonkeyP
     [
         ("langchain_retriever.py", "bob: I'm allergic to cats."),
         ("langchain_chat.py", "you said: I'm allergic to peanuts."),
+        ("langgraph_agent.py", "tool: My flight is on "),
     ],
 )
 def test_examples_run(name: str, words: str, tiny_model: Path) -> None:

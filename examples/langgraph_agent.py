@@ -1,4 +1,4 @@
-"""An agent that learns what its user says and recalls it with a tool (extra `agents`); put your chat model for the scripted one."""
+"""An agent that learns what its user says and recalls it with a tool (extra `agents`); put your chat model for the scripted."""
 
 import os
 import tempfile

@@ -38,7 +38,7 @@ with tempfile.TemporaryDirectory() as folder, Memory(folder, settings=settings) 
     @before_agent
     def learn(state: Any, runtime: Any) -> None:
         """Learn what the user states; what was told in an earlier turn is known, and keeps its date."""
-        memory.add(state["messages"], user_id=get_config()["configurable"]["user_id"])
+        memory.add(state["messages"], user_id=get_config().get("configurable", {})["user_id"])
 
     recall = create_retriever_tool(SlowwaveRetriever(memory=memory, k=1), "recall", "What the user once said.")
     agent = create_agent(model, [recall], middleware=[learn], checkpointer=InMemorySaver())

@@ -61,11 +61,11 @@ _TENS = re.compile(
     re.IGNORECASE,
 )
 _CURRENCY = {"€": "euro", "£": "pound", "$": "dollar"}
-_NUMBERS = (
+_NUMBERS: Sequence[str] = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
     "nineteen"
 ).split()
-_DECADES = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_DECADES: Sequence[str] = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _ORDINALS = (
     "third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth".split()
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import takewhile
 
 from slowwave.fitting import fits
@@ -77,7 +78,8 @@ class Grounding:
         told = [written(text) for text in sources]
         asked = written(question)
         self._exact = {word for read in (*told, asked) for word in exact(read, said=False)}
-        self._rows = [in_order(text) for text in (*sources, question)]
+        self._row = cache(in_order)  # of the texts that an answer's numbers stand in, when there are any
+        self._denied = cache(_denied)
         self._lettered = {(word.text, word.following) for read in told for word in read if word.marked}
         self._values = {word.text for read in told for word in read if _is_value(word, alone=len(read) == 1)}
         self._values -= {word.text for word in asked if not word.begins}
@@ -164,7 +166,8 @@ class Grounding:
             return True
         if what in self._asked and what not in CALENDAR and what not in {"am", "pm"}:
             return True
-        return any(counts(row, number, what) for row in self._rows)
+        having = [text for text, known in zip(self._sources, self._each, strict=True) if number in known]
+        return any(counts(self._row(text), number, what) for text in (*having, self._question))
 
     def _is_denied(self, text: str) -> bool:
         """Whether all texts that have a word of the answer deny it, though neither it nor the question is about what is not so.
@@ -174,8 +177,10 @@ class Grounding:
         if _NEGATIVE.search(text) or _NEGATIVE.search(self._question):
             return False
         own = {word for word in words(text) if word in self._known and word not in self._asked}
-        denials = [(known, _denied(source)) for source, known in zip(self._sources, self._each, strict=True)]
-        return any(all(word in denied for known, denied in denials if word in known) for word in own)
+        having = [
+            (known, text) for text, known in zip(self._sources, self._each, strict=True) if not own.isdisjoint(known)
+        ]
+        return any(all(word in self._denied(text) for known, text in having if word in known) for word in own)
 
 
 def _denied(text: str) -> frozenset[str]:

@@ -76,6 +76,11 @@ class Verdict:
         """Whether the module may go live."""
         return not self.reason
 
+    @property
+    def settled(self) -> frozenset[str]:
+        """Ids of the facts that passed."""
+        return frozenset(report.fact_id for report in self.facts if report.status == "settled")
+
 
 _WORD = re.compile(r"(?:(?<![\w−-])[−-][$€£]?(?=\d))?(?:[A-Z]{1,2}[−-](?![\w−-])|\w+(?:[+#]+(?!\w))?)")
 """A word with the signs that make it another one: "-18" and "18", "B-" and "B+", "C", "C#" and "C++"."""

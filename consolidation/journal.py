@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -24,6 +24,7 @@ from slowwave.types import Fact, FactReport, ModuleReport, NightReport, QAPair
 
 __all__ = [
     "Dropped",
+    "Excuse",
     "Journal",
     "LessonRecord",
     "NightPlan",
@@ -36,6 +37,8 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
+Excuse = Literal["changed", "silent"]
+"""A fact changed while it was trained, or the question writer failed."""
 _NUMBERED = re.compile(r"group-(\d+)\.")
 _writing = threading.Lock()
 """Held while a journal is written or dropped: a deletion comes from another thread than the night."""
@@ -83,6 +86,8 @@ class ResultRecord(_Record):
 
     module: ModuleReport
     facts: tuple[FactReport, ...]
+    excuse: Excuse | None = None
+    """Why what failed is not held against the facts."""
 
 
 class Journal:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from slowwave import Memory
 from slowwave.adapters_store.manifest import BaseRef, KnownFact, Manifest
-from slowwave.consolidation import compaction, lessons, night
+from slowwave.consolidation import compaction, learning, lessons
 from slowwave.consolidation.compaction import crowded
 from slowwave.consolidation.gate import Verdict
 from slowwave.consolidation.journal import PlannedGroup
@@ -107,7 +107,7 @@ def test_a_night_makes_one_module_of_two(crowded_memory: Memory) -> None:
 
 
 def test_a_module_that_knows_less_replaces_nothing(crowded_memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(night, "_lost", lambda *_: 1)
+    monkeypatch.setattr(learning, "_lost", lambda *_: 1)
     with crowded_memory as memory:
         before = {one.id for one in memory.modules()}
         settled = memory.settled_ids()
@@ -137,7 +137,7 @@ def test_facts_that_do_not_settle_again_are_counted() -> None:
         canary=0.0,
         reason="",
     )
-    assert night._lost(part, verdict) == 2, "one failed, and one has no report at all"
+    assert learning._lost(part, verdict) == 2, "one failed, and one has no report at all"
 
 
 def test_a_compaction_that_cannot_succeed_is_not_trained(

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from slowwave import Fact, Memory, NightReport
 from slowwave.adapters_store.manifest import KnownFact
 from slowwave.adapters_store.shape import SlotShape
-from slowwave.consolidation import gate, night, schedule
+from slowwave.consolidation import gate, learning, night, schedule
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.journal import Dropped, Journal, NightPlan, PlannedGroup
 from slowwave.consolidation.lessons import unwritten, write_lesson
@@ -158,7 +158,7 @@ def test_a_module_that_had_to_be_weakened_is_published_weakened(
         taught.append(vector)
         return vector * 0.9375, 0.9375  # exact in bfloat16 up to rounding
 
-    monkeypatch.setattr(night, "temper", weaken)
+    monkeypatch.setattr(learning, "temper", weaken)
     with open_memory(tmp_path, tiny_model) as memory:
         memory.add(FACTS[2], user_id="ada", said_at=DAY)
         (module,) = memory.consolidate().modules
@@ -232,7 +232,7 @@ def test_killed_at_any_point_the_next_night_finishes(tmp_path: Path, tiny_model:
         import os
         from datetime import datetime
         from pathlib import Path
-        from slowwave.consolidation import night
+        from slowwave.consolidation import learning, night
         from slowwave.consolidation.journal import Journal
         from slowwave.adapters_store.store import AdapterStore
         from slowwave import Memory
@@ -242,7 +242,7 @@ def test_killed_at_any_point_the_next_night_finishes(tmp_path: Path, tiny_model:
         def progress(stage, done, total):
             if (point in stage and point == "questions") or (point == "training" and "training" in stage and done > total // 8):
                 die()
-        if point == "gate": night.examine = die
+        if point == "gate": learning.examine = die
         if point == "stage": AdapterStore.stage = die
         if point == "publish": AdapterStore.publish = die
         if point == "result": Journal.keep_result = die
@@ -359,7 +359,7 @@ def test_a_fact_that_failed_is_tried_with_more_wordings_then_alone_in_a_larger_m
         trained.append((len(lesson.facts), recipe.rank, wordings))
         return train(base, lesson, replace(recipe, epochs=1), *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(night, "train", watched)
+    monkeypatch.setattr(learning, "train", watched)
     refuse_all(monkeypatch)
     with open_memory(tmp_path, tiny_model) as memory:
         memory.add_many(FACTS[:2], user_id="ada", said_at=DAY)
@@ -415,7 +415,7 @@ def refuse_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """No module passes the gate."""
     from slowwave.consolidation.gate import examine
 
-    monkeypatch.setattr(night, "examine", lambda *a, **k: replace(examine(*a, **k), reason="refused by the test"))
+    monkeypatch.setattr(learning, "examine", lambda *a, **k: replace(examine(*a, **k), reason="refused by the test"))
 
 
 def test_a_fact_deleted_while_it_is_trained_never_goes_live(tmp_path: Path, tiny_model: Path) -> None:
@@ -621,7 +621,7 @@ def test_a_date_that_changes_while_it_is_learned_is_not_published(
                 memory.update(fact.id, fact.text, said_at=DAY.replace(day=9))
 
         (module,) = memory.consolidate(progress=revise).modules
-        assert (module.published, module.reason) == (False, night._CHANGED)
+        assert (module.published, module.reason) == (False, learning._CHANGED)
         assert memory.modules() == []
 
 
@@ -844,7 +844,7 @@ def test_a_loss_that_is_no_number_leaves_a_report_that_can_be_read(
         trained.losses = [trained.losses[0], float("nan")]
         return trained
 
-    monkeypatch.setattr(night, "train", broken)
+    monkeypatch.setattr(learning, "train", broken)
     with open_memory(tmp_path, tiny_model) as memory:
         memory.add(FACTS[0], user_id="ada", said_at=DAY)
         report = memory.consolidate()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from slowwave.intake import to_facts
+from slowwave.intake import to_fact
 from slowwave.records import timeless_id
 from slowwave.rooms import Rooms
 from slowwave.types import Fact, Scalar
@@ -40,7 +40,7 @@ class Changes:
             old = self._rooms.facts.versions(fact_id)[-1]
             # Whose words it is stays, unless that is what changes; the days on which it was said belong to the text.
             kept = dict(old.metadata) if metadata is None else {**_only(old, "name"), **metadata}
-            (new,) = to_facts(
+            new = to_fact(
                 text,
                 user_id=old.user_id,
                 said_at=said_at,

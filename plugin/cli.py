@@ -59,7 +59,7 @@ def add(
 
     Examples: slowwave add "I'm allergic to peanuts."   slowwave add notes.md   slowwave add chat.json --user ada
     """
-    from slowwave.intake import to_facts
+    from slowwave.intake import check_content
 
     said_at, metadata = read_date(date, "--date") if date is not None else None, read_pairs(meta)
     keep: dict[str, Any] = {"user_id": call.user, "said_at": said_at, "metadata": metadata or None}
@@ -67,7 +67,7 @@ def add(
     batches = read_inputs(what)
     for content, name in batches:  # all of them are looked at before one is kept
         for piece in content if isinstance(content[0], str) else [content]:
-            to_facts(piece, **keep, source=source or name, **limits)
+            check_content(piece, **keep, source=source or name, **limits)
     facts: list[Fact] = []
     with opened(call, new=True) as memory:
         for content, name in batches:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, get_type_hints
 
 import typer
 
+from slowwave.checking import check_user
 from slowwave.errors import InvalidInput, SlowwaveError
-from slowwave.intake import check_user
 from slowwave.origin import with_origin
 from slowwave.reading import read_pairs
 from slowwave.settings import Settings

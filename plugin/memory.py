@@ -14,9 +14,10 @@ from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import ModuleInfo
 from slowwave.awaited import awaited, in_a_thread
 from slowwave.changes import Changes
+from slowwave.checking import check_count, check_id, check_question, check_user, check_where
 from slowwave.distil import as_distiller
 from slowwave.errors import InvalidInput
-from slowwave.intake import Content, check_id, check_question, check_user, check_where, to_facts
+from slowwave.intake import Content, to_fact, to_facts
 from slowwave.lock import FolderLock
 from slowwave.messages import as_messages
 from slowwave.nights import Done, Nights
@@ -183,9 +184,8 @@ class Memory:
                 raise InvalidInput("A fact must be text", text, "Give strings, or use `add` for chat messages.")
         limit = self.settings.max_fact_chars
         facts = [
-            fact
+            to_fact(text, user_id=user_id, said_at=said_at, source=source, metadata=metadata, limit=limit)
             for text in texts
-            for fact in to_facts(text, user_id=user_id, said_at=said_at, source=source, metadata=metadata, limit=limit)
         ]
         return self._changes.keep(facts)
 
@@ -197,8 +197,7 @@ class Memory:
         Args:
             where: only facts whose metadata (or ``source``) equal these values.
         """
-        if not isinstance(k, int) or k < 1:
-            raise InvalidInput("Bad k", k, "Ask for at least one fact.")
+        check_count("k", k, least=1)
         return self._rooms.recall.search(check_question(query), check_user(user_id), k, check_where(where))[0]
 
     def get(self, fact_id: str) -> Fact:
@@ -220,10 +219,11 @@ class Memory:
         """Live facts, oldest first; of one user if given.
 
         Raises:
-            InvalidInput: limit or offset is negative.
+            InvalidInput: limit or offset is not a whole number, or negative.
         """
-        if offset < 0 or (limit is not None and limit < 0):
-            raise InvalidInput("Bad limit or offset", (limit, offset), "Give 0 or more.")
+        check_count("offset", offset)
+        if limit is not None:
+            check_count("limit", limit)
         where = check_where(where)
         if user_id is None or where:
             facts = self._rooms.facts.live(user_id if user_id is None else check_user(user_id), where)

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple, Self
 
+from slowwave.checking import check_question
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
-from slowwave.intake import Content, check_question, to_facts
+from slowwave.intake import Content, to_facts
 from slowwave.settings import Settings
 from slowwave.types import Answer, Fact, Message, Scalar, ScoredFact
 

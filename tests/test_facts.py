@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from slowwave import Memory, Message, facts, graves, recall, scrub
 from slowwave.collection import Calls, Collection
 from slowwave.errors import FactNotFound, InvalidInput, MemoryClosed, MemoryLocked
-from slowwave.intake import to_facts
+from slowwave.intake import check_content, to_facts
 from slowwave.recall import Recall
 from slowwave.records import fact_id
 from slowwave.scrub import blank_unused
@@ -960,3 +960,33 @@ def test_what_the_assistant_says_is_learned_only_on_demand(tmp_path: Path, learn
     said = [(fact.source, fact.metadata.get("name"), fact.text) for fact in facts]
     mine = [("user", None, turns[0].content), ("user", None, turns[2].content)]
     assert said == ([*mine[:1], ("assistant", "assistant", turns[1].content), *mine[1:]] if learns else mine)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"limit": "5"}, {"limit": -1}, {"limit": True}, {"offset": -1}, {"offset": 0.5}, {"offset": None}]
+)
+def test_a_count_that_is_none_is_refused_with_its_name(memory: Memory, bad: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=f"Bad {next(iter(bad))}"):
+        memory.get_all(**bad)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "a" * 3000,
+        5,
+        b"bytes",
+        ["text"],
+        [{"role": "user"}],
+        [{"role": "user", "content": " "}],
+        [{"role": "user", "content": "I\x00"}],
+    ],
+)
+def test_what_is_looked_at_before_is_what_is_refused(content: Any) -> None:
+    """The command line looks at all inputs with `check_content` before it keeps the first."""
+    with pytest.raises(InvalidInput) as looked:
+        check_content(content, user_id="ada", limit=2000)
+    with pytest.raises(InvalidInput) as taken:
+        to_facts(content, user_id="ada", limit=2000)
+    assert str(looked.value) == str(taken.value)

@@ -1,15 +1,11 @@
-"""Which files a memory folder and a module folder have, and how they are written so that a crash never shows."""
+"""Which files a memory folder and a module folder have."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FORMAT", "FolderLayout", "ModuleLayout", "file_sha256", "fsync_folder", "write_atomically"]
+__all__ = ["FORMAT", "FolderLayout", "ModuleLayout"]
 
 FORMAT = 1
 """Version of everything written by this package."""
@@ -101,42 +97,3 @@ class ModuleLayout:
     def is_complete(self) -> bool:
         """Whether every file is there."""
         return self.manifest.is_file() and self.weights.is_file() and self.config.is_file()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file so that a reader sees the old content or the new, never a part; it survives a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not the process's number: threads share it, and so do containers around one cache.
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with draft.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)  # what could not be finished would lie there for good: no two drafts share a name
-    fsync_folder(path.parent)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make the names inside a folder durable, where the system can (Windows cannot open folders)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def remove_folder(folder: Path) -> None:
-    """Delete a folder and what is in it; nothing happens when it is not there."""
-    if folder.exists():
-        shutil.rmtree(folder)

@@ -16,8 +16,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from slowwave.adapters_store.layout import write_atomically
 from slowwave.errors import WeightsError
+from slowwave.files import write_atomically
 from slowwave.settings import cache_folder
 
 if TYPE_CHECKING:

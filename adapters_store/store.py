@@ -14,18 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from slowwave.adapters_store.layout import (
-    FORMAT,
-    FolderLayout,
-    ModuleLayout,
-    file_sha256,
-    fsync_folder,
-    remove_folder,
-    write_atomically,
-)
+from slowwave.adapters_store.layout import FORMAT, FolderLayout, ModuleLayout
 from slowwave.adapters_store.manifest import Catalog, CatalogEntry, Manifest, ModuleInfo
 from slowwave.adapters_store.shape import SlotShape
 from slowwave.errors import BaseMismatch, InvalidInput, OwnerMismatch, StoreDamaged
+from slowwave.files import file_sha256, remove_folder, sync, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +97,8 @@ class AdapterStore:
 
         Raises:
             OwnerMismatch: the module belongs to another user.
-            BaseMismatch: it was trained on another base model, or its rank is higher than the shape's.
+            BaseMismatch: it was trained on another base model.
+            InvalidInput: its rank is higher than the shape's.
             StoreDamaged: its weights cannot be read or fail their checksum.
         """
         import torch
@@ -114,8 +108,11 @@ class AdapterStore:
         manifest = self._manifest_by_id(module_id)
         if manifest.user_id != user_id:
             raise OwnerMismatch(module_id, user_id)
-        if manifest.base.sha256 != base_sha256 or manifest.rank > shape.rank:
-            raise BaseMismatch(module_id, f"{manifest.base.name} r{manifest.rank}", f"{base_sha256[:12]} r{shape.rank}")
+        if manifest.base.sha256 != base_sha256:
+            raise BaseMismatch(module_id, f"{manifest.base.name} {manifest.base.sha256[:12]}", base_sha256[:12])
+        if manifest.rank > shape.rank:
+            remedy = f"Module {module_id!r} has rank {manifest.rank}: give a slot of that rank or a higher one."
+            raise InvalidInput("Rank too low", shape.rank, remedy)
         path = self._module(module_id).weights
         try:
             if file_sha256(path) != manifest.files.get(path.name):
@@ -180,7 +177,7 @@ class AdapterStore:
             save_arrays({embedder: question_vectors.astype("float16")}, draft.index)
         files = {file.name: file_sha256(file) for file in sorted(draft.folder.iterdir())}
         for file in draft.folder.iterdir():
-            _fsync(file)
+            sync(file)
         complete = manifest.model_copy(update={"files": files})
         write_atomically(draft.manifest, complete.model_dump_json(indent=2).encode())
         final = self._module(manifest.id).folder
@@ -195,7 +192,7 @@ class AdapterStore:
                 return final
             remove_folder(final)
             draft.folder.rename(final)
-            fsync_folder(self.layout.modules)
+            sync(self.layout.modules)
         return final
 
     def publish(self, module_ids: Iterable[str], *, retire: Iterable[str] = ()) -> int:
@@ -303,11 +300,6 @@ def _read(path: Path, parse: Callable[[bytes], RecordT], absent: RecordT | None)
         reason = f"it was written by a newer Slowwave (format {record.format}, this one reads {FORMAT})"
         raise StoreDamaged(str(path), reason, "Upgrade Slowwave, and leave the file as it is.")
     return record
-
-
-def _fsync(file: Path) -> None:
-    with file.open("r+b") as stream:  # Windows flushes only what is open for writing
-        os.fsync(stream.fileno())
 
 
 def _peft_config(manifest: Manifest, shape: SlotShape) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def kept(options: Options, part: str, learn: Callable[[], Taught]) -> Taught:
     from safetensors import SafetensorError, safe_open
     from safetensors.torch import save
 
-    from slowwave.adapters_store.layout import write_atomically
+    from slowwave.files import write_atomically
 
     path = options.beside(f".{part}.safetensors")
     key = {**key_of(options), "readers": reader_files()}

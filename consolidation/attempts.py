@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from slowwave.adapters_store.layout import write_atomically
 from slowwave.consolidation.retries import TRIES
+from slowwave.files import write_atomically
 
 __all__ = ["Attempts"]
 

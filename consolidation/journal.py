@@ -17,9 +17,9 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slowwave.adapters_store.layout import remove_folder, write_atomically
 from slowwave.adapters_store.manifest import KnownFact, text_sha256
 from slowwave.consolidation.rows import Lesson
+from slowwave.files import remove_folder, write_atomically
 from slowwave.types import Fact, FactReport, ModuleReport, NightReport, QAPair
 
 __all__ = [

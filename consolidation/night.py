@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from slowwave.adapters_store.layout import FolderLayout, write_atomically
+from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.consolidation.attempts import Attempts
 from slowwave.consolidation.capacity import limits
@@ -27,6 +27,7 @@ from slowwave.consolidation.writers import NamedWriter
 from slowwave.embedder import Embedder
 from slowwave.errors import FactNotFound, WriterFailed
 from slowwave.facts import FactStore
+from slowwave.files import write_atomically
 from slowwave.model import BaseModel
 from slowwave.settings import Settings
 from slowwave.types import FactReport, NightReport, Progress, WriterCost, labelled, no_progress

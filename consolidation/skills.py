@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slowwave.adapters_store.layout import write_atomically
 from slowwave.adapters_store.shape import SlotShape
 from slowwave.adapters_store.skills import Skill, SkillName, find_skill, identity, load_vector, save_skill, skill_path
 from slowwave.consolidation.asking import writer_exam, writer_sheet
@@ -26,6 +25,7 @@ from slowwave.consolidation.gate import is_right
 from slowwave.consolidation.reading import EXAMS, Exercise, exam_sheet, reader_sheet
 from slowwave.consolidation.train import adam_step, learning_rate
 from slowwave.errors import SlowwaveError, WeightsError
+from slowwave.files import write_atomically
 from slowwave.loading import load_base, put_away
 from slowwave.model import BaseModel, Encoded, Slot
 from slowwave.prompts import UNKNOWN, is_unknown

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slowwave.adapters_store.layout import write_atomically
 from slowwave.adapters_store.shape import SlotShape
 from slowwave.consolidation.canary import NIGHTLY, rehearsal
 from slowwave.consolidation.formats import with_formats
 from slowwave.consolidation.recipes import Recipe, learning_rate, recipe_for, scaled
 from slowwave.consolidation.rows import TELLING, Form, Lesson, Row, epoch_rows
 from slowwave.consolidation.teacher import TAUGHT, ask_teacher, coarse_kl, key_of
+from slowwave.files import write_atomically
 from slowwave.model import BaseModel, Encoded, Slot, Stack
 from slowwave.packing import families
 from slowwave.types import Progress, no_progress

@@ -61,7 +61,9 @@ class AnswerStream:
         for _ in self:
             pass
         if self._answer is None:
-            raise RuntimeError("the stream was closed before its end")
+            raise RuntimeError(
+                "The stream was closed before its end: there is no whole answer. Read it all, or use `ask`."
+            )
         return self._answer
 
 

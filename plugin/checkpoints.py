@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from slowwave.errors import WeightsError
+from slowwave.files import file_sha256
 from slowwave.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, cache_folder
 
 __all__ = [
@@ -129,8 +130,7 @@ def checksum(path: Path) -> str:
             return digest
     except (OSError, ValueError, TypeError, AttributeError):
         known = {}  # a lost or mangled book costs time only
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = file_sha256(path)
     known = {old: entry for old, entry in known.items() if os.path.exists(old)}
     known[str(path)] = [stat.st_size, stat.st_mtime_ns, digest]
     fresh = book.with_name(f".{book.name}.{uuid.uuid4().hex}")

@@ -85,8 +85,8 @@ class MemoryLocked(SlowwaveError, BlockingIOError):
 
     def __str__(self) -> str:
         return (
-            f"The memory folder {self.folder!r} is in use by {self.holder}. One process owns a folder at a time: close the "
-            "other one, or open another folder; what this process has open is Memory.shared(folder)."
+            f"The memory folder {self.folder!r} is in use by {self.holder}. One process owns a folder at a time: close it "
+            "there, or open another folder. Inside one process, Memory.shared(folder) gives what is open."
         )
 
 
@@ -180,4 +180,7 @@ class MissingExtra(SlowwaveError, ImportError):
         self.feature, self.extra = feature, extra
 
     def __str__(self) -> str:
-        return f"{self.feature} needs an extra that is not installed: pip install 'slowwave[{self.extra}]'"
+        return (
+            f"{self.feature} needs an extra that is not installed: pip install 'slowwave[{self.extra}]', "
+            f"or, in a clone, pip install '.[{self.extra}]'."
+        )

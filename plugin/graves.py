@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from slowwave.adapters_store.layout import write_atomically
+from slowwave.files import write_atomically
 
 __all__ = ["PAGE", "Graves", "pages"]
 

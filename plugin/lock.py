@@ -10,8 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from slowwave.adapters_store.layout import FolderLayout, write_atomically
+from slowwave.adapters_store.layout import FolderLayout
 from slowwave.errors import MemoryLocked
+from slowwave.files import write_atomically
 
 __all__ = ["FolderLock", "holder"]
 

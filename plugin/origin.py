@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from slowwave.adapters_store.layout import FORMAT, FolderLayout, write_atomically
+from slowwave.adapters_store.layout import FORMAT, FolderLayout
+from slowwave.files import write_atomically
 from slowwave.settings import Settings
 from slowwave.wheels import PACKAGED
 

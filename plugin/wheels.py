@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from slowwave.checkpoints import Kind, Weights, checksum, folder_remedy, missing, opened, quiet, reason_of
 from slowwave.errors import WeightsError
+from slowwave.files import sync
 from slowwave.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, cache_folder
 from slowwave.types import Progress
 
@@ -137,7 +138,7 @@ def prepare(short: str, progress: Progress) -> Weights:
         if target.exists():
             os.replace(target, part / "old")
         os.replace(fresh, target)
-        _sync(models)
+        sync(models)
     except OSError as error:
         if isinstance(error, WeightsError):
             raise
@@ -179,10 +180,10 @@ def _fill(short: str, part: Path, progress: Progress) -> Path:
     }
     for path in files:
         shutil.copymode(model / "config.json", path)  # safetensors files are born private; a cache may be shared
-        _sync(path)
+        sync(path)
     (model / _MARKER).write_text(json.dumps(marker, indent=2), encoding="utf-8")
-    _sync(model / _MARKER)
-    _sync(model)
+    sync(model / _MARKER)
+    sync(model)
     return model
 
 
@@ -311,14 +312,3 @@ def _counted(progress: Callable[[int, int], None]) -> Iterator[None]:
         yield
     finally:
         reader.tqdm = bar
-
-
-def _sync(path: Path) -> None:
-    """Bring a file or folder to the disk; folders cannot be synced on Windows and need not be."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 import torch
 
-from slowwave.adapters_store.layout import FolderLayout, write_atomically
+from slowwave.adapters_store.layout import FolderLayout
 from slowwave.adapters_store.manifest import BaseRef, KnownFact, KnownQuestion, Manifest, text_sha256
 from slowwave.adapters_store.shape import SlotShape, Target, frozen_a
 from slowwave.adapters_store.store import AdapterStore
 from slowwave.errors import BaseMismatch, InvalidInput, OwnerMismatch, StoreDamaged
+from slowwave.files import write_atomically
 
 SHAPE = SlotShape((Target("model.layers.0.mlp.up_proj", 6, 4), Target("model.layers.0.mlp.down_proj", 4, 6)), 2, 4.0)
 
@@ -124,6 +125,12 @@ def test_modules_never_answer_for_others(store: AdapterStore) -> None:
         store.vector("m-1", user_id="ben", base_sha256="b" * 64, shape=SHAPE)
     with pytest.raises(BaseMismatch):
         store.vector("m-1", user_id="ada", base_sha256="c" * 64, shape=SHAPE)
+
+
+def test_a_slot_too_small_for_a_module_is_told_so(store: AdapterStore) -> None:
+    put(store)
+    with pytest.raises(InvalidInput, match=f"'m-1' has rank {SHAPE.rank}: give a slot of that rank"):
+        store.vector("m-1", user_id="ada", base_sha256="b" * 64, shape=replace(SHAPE, rank=SHAPE.rank - 1))
 
 
 def test_retired_leaves_no_file(store: AdapterStore, tmp_path: Path) -> None:

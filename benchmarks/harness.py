@@ -1,4 +1,4 @@
-"""What every benchmark shares: options, data, seeds, figures with their spread, and the record of a run.
+"""What every benchmark shares: options, seeds, parts that are kept, and the run itself.
 
 A benchmark is a module with a ``measure(options, seed)`` that returns figures, and three lines at its end::
 
@@ -12,29 +12,24 @@ A figure that a seed cannot tell (a mean over nothing) is left out of that seed'
 from __future__ import annotations
 
 import argparse
-import gzip
-import hashlib
-import importlib.metadata
 import json
-import math
-import os
-import platform
-import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich import progress as bars
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks.datasets import DataMissing, Dataset, load
+from benchmarks.figures import Figures, Ratio, Spread, Target, ratio, summarise
+from benchmarks.provenance import ROOT, commit, data_files, loaded_readers, machine, reader_files, versions
+from benchmarks.record import Result, show
 from slowwave.types import Progress
 
 __all__ = [
@@ -51,8 +46,11 @@ __all__ = [
     "kept_parts_hold",
     "key_of",
     "load",
+    "loaded_readers",
+    "machine",
     "parse",
     "ratio",
+    "reader_files",
     "remembered",
     "run",
     "run_seeds",
@@ -60,15 +58,6 @@ __all__ = [
     "summarise",
     "watch",
 ]
-
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("slowwave", "torch", "transformers", "peft", "sentence-transformers", "chromadb", "numpy")
-
-Figures = Mapping[str, float]
-
-
-class DataMissing(Exception):
-    """A data file is absent or unreadable; says where its public source is."""
 
 
 class BadOption(ValueError):
@@ -147,218 +136,15 @@ def parse(benchmark: str, doc: str | None, argv: Sequence[str] | None = None, *,
     )
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """A gzip JSON-lines file below ``--data``, and where the public gets it."""
-
-    file: str
-    source: str
-    fields: tuple[str, ...] = ()
-    """What every record must have."""
-
-
-def load(folder: Path, dataset: Dataset) -> list[dict[str, Any]]:
-    """All records of a data file, in file order.
-
-    Raises:
-        DataMissing: the file is absent, not gzip JSON lines, empty, or a record lacks a field.
-    """
-    path = folder / dataset.file
-    hint = f"Its public source: {dataset.source}. Without --data the benchmark generates its own data."
-    if not path.is_file():
-        raise DataMissing(f"There is no {dataset.file!r} in {str(folder)!r}. {hint}")
-    records: list[dict[str, Any]] = []
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                record = json.loads(line)
-                lacks = [name for name in dataset.fields if not isinstance(record, dict) or name not in record]
-                if lacks:
-                    raise DataMissing(f"Record {number} of {str(path)!r} lacks {', '.join(lacks)}. {hint}")
-                records.append(record)
-    except (OSError, EOFError, ValueError) as error:
-        where = f"after {len(records)} records"
-        raise DataMissing(f"{str(path)!r} is not gzip JSON lines: {error}, {where}. {hint}") from None
-    if not records:
-        raise DataMissing(f"{str(path)!r} holds no records. {hint}")
-    return records
-
-
-@dataclass(frozen=True)
-class Spread:
-    """One figure over the seeds that could tell it."""
-
-    mean: float
-    min: float
-    max: float
-    std: float
-    """Sample standard deviation; 0 for a single run."""
-    runs: int
-
-
-def summarise(runs: Sequence[Figures]) -> dict[str, Spread]:
-    """Every figure's spread over the runs, in the order in which figures first appear.
-
-    Raises:
-        ValueError: a figure is not a finite number.
-    """
-    values: dict[str, list[float]] = {}
-    for figures in runs:
-        for name, value in figures.items():
-            if not math.isfinite(value):
-                raise ValueError(f"The figure {name!r} is {value}: leave out what a run cannot tell.")
-            values.setdefault(name, []).append(float(value))
+def settings_of(options: Options) -> dict[str, Any]:
+    """What a record says that it was run with."""
     return {
-        name: Spread(statistics.fmean(v), min(v), max(v), statistics.stdev(v) if len(v) > 1 else 0.0, len(v))
-        for name, v in values.items()
+        "data": "generated" if options.data is None else "public",
+        "quick": options.quick,
+        "model": options.model or "default",
+        "device": options.device or "auto",
+        **options.flags,
     }
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Two callables timed against each other in one run, in seconds."""
-
-    a: float
-    """Median of the first."""
-    b: float
-    """Median of the second."""
-    ratio: float
-    """Median of a/b over neighbouring rounds: above 1, the first is the slower one."""
-    low: float
-    high: float
-    """The smallest and largest a/b of any round."""
-    rounds: int
-
-
-def ratio(a: Callable[[], object], b: Callable[[], object], *, rounds: int = 15, warmup: int = 1) -> Ratio:
-    """How many times as long `a` takes as `b`, measured in turns so that a busy machine slows both.
-
-    The order within a round alternates. Work on a GPU must be waited for inside the callables.
-    """
-    for _ in range(warmup):
-        a()
-        b()
-    times: list[tuple[float, float]] = []
-    for number in range(rounds):
-        first, second = (a, b) if number % 2 == 0 else (b, a)
-        start = time.perf_counter()
-        first()
-        middle = time.perf_counter()
-        second()
-        end = time.perf_counter()
-        pair = (middle - start, end - middle)
-        times.append(pair if number % 2 == 0 else (pair[1], pair[0]))
-    quotients = [one / max(other, 1e-9) for one, other in times]
-    medians = (statistics.median(t[0] for t in times), statistics.median(t[1] for t in times))
-    return Ratio(*medians, statistics.median(quotients), min(quotients), max(quotients), rounds)
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a figure is hoped to reach."""
-
-    least: float | None = None
-    most: float | None = None
-
-    def met(self, value: float) -> bool:
-        """Whether the value lies within."""
-        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
-
-    def __str__(self) -> str:
-        bounds = [f">= {self.least:g}"] if self.least is not None else []
-        return " and ".join(bounds + ([f"<= {self.most:g}"] if self.most is not None else []))
-
-
-@dataclass(frozen=True)
-class Result:
-    """The record of one benchmark run; what the JSON file holds."""
-
-    benchmark: str
-    figures: Mapping[str, float]
-    """Means over the seeds."""
-    seeds: Sequence[int]
-    spread: Mapping[str, Spread]
-    targets: Mapping[str, str]
-    versions: Mapping[str, str]
-    commit: str
-    """What was measured; "A..B" where the checkout was another one at the end."""
-    data: Mapping[str, str]
-    """The data files below --data and the hashes of their bytes; nothing for generated data."""
-    readers: Sequence[str]
-    """Hashes of the reader skills that lie under the base models that were loaded."""
-    machine: Mapping[str, str | int | float | None]
-    settings: Mapping[str, Any]
-    started_at: str
-    seconds: float
-    """Of all parts, those measured by earlier runs that were stopped among them."""
-
-    def save(self, path: Path) -> None:
-        """Write the record as JSON; a half-written file is never left under the name."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(json.dumps(asdict(self), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(path)
-
-
-def versions() -> dict[str, str]:
-    """The versions that figures depend on."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def commit() -> str:
-    """The commit that was measured, "+dirty" where the tree had changes, "unknown" outside a git checkout."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("+dirty" if git("status", "--porcelain") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def data_files(folder: Path | None) -> dict[str, str]:
-    """The hash of every data file in a folder, by its path there: another folder's figures are not this one's."""
-    if folder is None:
-        return {}
-    return {path.relative_to(folder).as_posix(): _file_hash(path) for path in sorted(folder.rglob("*.gz"))}
-
-
-def reader_files() -> dict[str, str]:
-    """The hash of every reader skill that a base model may get here: trained ones from the cache, and shipped ones."""
-    from slowwave.adapters_store import skills
-
-    cached = skills.skill_path("reader", "").parent
-    some = [
-        *cached.glob("*.reader.safetensors"),
-        *Path(skills.__file__).with_name("shipped").glob("*.reader.safetensors"),
-    ]
-    return {path.name: _file_hash(path) for path in sorted(some)}
-
-
-def _file_hash(path: Path) -> str:
-    about = path.stat()
-    return _hash_of(path, about.st_size, about.st_mtime_ns)
-
-
-@cache
-def _hash_of(path: Path, size: int, changed: int) -> str:
-    """Read once for each state of the file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def loaded_readers() -> list[str]:
-    """The readers of the base models that this process loaded."""
-    loading = sys.modules.get("slowwave.loading")
-    if loading is None:  # nothing was loaded, and asking must not cost the import
-        return []
-    return sorted({base.ref.reader_sha256 for base in loading._loaded.values() if base.ref.reader_sha256})
 
 
 def key_of(options: Options) -> dict[str, Any]:
@@ -374,46 +160,6 @@ def key_of(options: Options) -> dict[str, Any]:
 def kept_parts_hold(key: Mapping[str, Any]) -> bool:
     """Whether what was kept under such a key may be taken for what would be computed now."""
     return not str(key["commit"]).endswith(("+dirty", "unknown"))
-
-
-def machine(device: str | None) -> dict[str, str | int | float | None]:
-    """What it ran on: processor, cores of this process, memory in GiB, and the device's name."""
-    try:
-        models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    except OSError:
-        models = []
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    has_pages = hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names
-    ram = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if has_pages else None
-    return {
-        "cpu": models[0].partition(":")[2].strip() if models else platform.processor() or platform.machine(),
-        "cores": cores,
-        "ram_gib": None if ram is None else round(ram, 1),
-        "device": _device_name(device),
-        "system": platform.system(),
-    }
-
-
-def _device_name(device: str | None) -> str:
-    if "torch" not in sys.modules:  # nothing ran on a device, and asking must not cost the import
-        return device or "cpu"
-    import torch
-
-    wanted = device or "auto"
-    if wanted.startswith(("auto", "cuda")) and torch.cuda.is_available():
-        return torch.cuda.get_device_name(0)
-    return "mps" if wanted in {"auto", "mps"} and torch.backends.mps.is_available() else "cpu"
-
-
-def settings_of(options: Options) -> dict[str, Any]:
-    """What a record says that it was run with."""
-    return {
-        "data": "generated" if options.data is None else "public",
-        "quick": options.quick,
-        "model": options.model or "default",
-        "device": options.device or "auto",
-        **options.flags,
-    }
 
 
 def remembered(options: Options, part: str, compute: Callable[[], Figures]) -> dict[str, float]:
@@ -489,23 +235,6 @@ def run_seeds(
         started_at=started.isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - clock + _earlier.seconds - earlier, 3),
     )
-
-
-def show(result: Result, console: Console, *, targets: Mapping[str, Target] | None = None) -> None:
-    """Print a result as a table: mean, spread and, beside it, the target."""
-    wanted = targets or {}
-    table = Table(title=f"{result.benchmark}, {len(result.seeds)} seed(s), {result.seconds:.0f} s")
-    for heading in ("figure", "mean", "min", "max", "std", *(["target", "met"] if wanted else [])):
-        table.add_column(heading, justify="left" if heading == "figure" else "right", no_wrap=True)
-    for name, figure in result.spread.items():
-        row = [name, *(f"{value:.4g}" for value in (figure.mean, figure.min, figure.max, figure.std))]
-        if wanted:
-            target = wanted.get(name)
-            row += [str(target), "yes" if target.met(figure.mean) else "no"] if target else ["", ""]
-        table.add_row(*row)
-    for name in wanted.keys() - result.spread.keys():
-        table.add_row(name, "-", "-", "-", "-", str(wanted[name]), "no figure")
-    console.print(table)
 
 
 @contextmanager

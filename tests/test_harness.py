@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import math
 import re
@@ -329,11 +330,12 @@ class TestRun:
         assert not out.exists()
 
     def test_progress_follows_every_stage(self) -> None:
-        console = Console(quiet=True)
-        with harness.watch(console) as progress:
+        shown = io.StringIO()
+        with harness.watch(Console(file=shown, force_terminal=True, width=80)) as progress:
             progress("train", 0, 3)
             progress("train", 3, 3)
             progress("gate", 1, 2)
+        assert [stage in shown.getvalue() for stage in ("train", "3/3", "gate", "1/2")] == [True] * 4
 
 
 class FakeMemory:

@@ -101,7 +101,3 @@ def test_a_night_counts_what_settled_and_what_stays_recent(found: list[Any]) -> 
     report = NightReport(night_id="n1", started_at=WHEN, facts=rows)
     assert report.settled == found.count("settled")
     assert report.settled + report.recent == len(found)
-
-
-def test_no_progress_takes_any_progress() -> None:
-    types.no_progress("training", 1, 3)

@@ -34,7 +34,9 @@ def greedy(base: BaseModel, guesses: Sequence[Encoded], max_tokens: int, slot: S
         rows = [guesses[place] for place in places]
         kin = families(rows)
         with torch.inference_mode():
-            marks = base.branch_logprobs([[rows[index] for index in some] for some in kin], slot)
+            marks = base.branch_logprobs(
+                [[rows[index] for index in some] for some in kin], slot
+            )  # each (answer tokens,)
         for index, mark in zip((index for some in kin for index in some), marks, strict=True):
             *answer, end = rows[index].ids[rows[index].prompt :]
             # An answer that has the end of turn in its middle would have stopped there.

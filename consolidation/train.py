@@ -127,7 +127,7 @@ class Course:
         return [Encoded(encoded.ids, 1) if self._is_whole(row) else encoded for row, encoded in batch]
 
     def ask(self, rows: list[Encoded], slot: Slot | Stack) -> list[torch.Tensor]:
-        """One forward pass, for `loss`: log-probabilities of the rows' tokens, or of all tokens where there is a teacher."""
+        """One forward pass, for `loss`: log-probabilities, (tokens,) a row, or (tokens, vocabulary) where there is a teacher."""
         if self.teacher:
             return self.base.answer_distributions(rows, slot)
         if isinstance(slot, Stack) or sum(len(row.ids) for row in rows) > _LAID_OUT:
@@ -144,10 +144,10 @@ class Course:
         share = self.recipe.variant.teacher
         counted: list[torch.Tensor] = []
         for (row, encoded), asked, values in zip(batch, self.asked(batch), said, strict=True):
-            right, before = values, encoded.prompt - asked.prompt  # tokens of the prompt that count
+            right, before = values, encoded.prompt - asked.prompt  # (tokens,); so many of them are of the prompt
             if self.teacher:
                 wanted = torch.tensor(asked.ids[asked.prompt :], device=values.device)
-                right = values.gather(1, wanted[:, None])[:, 0]
+                right = values.gather(1, wanted[:, None])[:, 0]  # (tokens, vocabulary) -> (tokens,)
             self._note(row, right[before:])
             if row.form in TAUGHT and (known := self.teacher.get(key_of(row))) is not None:
                 taught = (1.0 - share) * right[before:] - share * coarse_kl(values[before:], *known)

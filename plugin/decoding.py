@@ -141,7 +141,7 @@ class Decoder:
         import torch
         from transformers import DynamicCache
 
-        ids, mask = padded([prompt.ids for prompt in prompts], self._pad, left=True)
+        ids, mask = padded([prompt.ids for prompt in prompts], self._pad, left=True)  # (prompts, tokens) both
         ids, mask = ids.to(self._device), mask.to(self._device)
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
         states = [Generated(prompt_tokens=len(prompt.ids)) for prompt in prompts]
@@ -163,14 +163,15 @@ class Decoder:
                 ).logits[:, -1]  # (prompts, vocabulary)
                 if remember and step == 0:
                     self.prefixes.keep(cache, prompts[0].ids)
-                logprobs = torch.log_softmax(logits.float(), dim=-1)
+                logprobs = torch.log_softmax(logits.float(), dim=-1)  # (prompts, vocabulary)
                 allowed = logprobs
                 if never and step == 0:
                     allowed = logprobs.index_fill(1, torch.tensor(never, device=self._device), -torch.inf)
                 if temperature > _COLD:
                     token = torch.multinomial((allowed / temperature).softmax(dim=-1), 1, generator=drawn)
                 else:
-                    token = allowed.argmax(dim=-1, keepdim=True)  # (prompts, 1)
+                    token = allowed.argmax(dim=-1, keepdim=True)
+                # token: (prompts, 1)
                 if unless is not None and step == 0:
                     first = self._tokenizer.encode(self._lead + unless[0], add_special_tokens=False)[0]
                     token = token.masked_fill(logprobs[:, first, None].exp() >= unless[1], first)

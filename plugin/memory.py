@@ -386,7 +386,7 @@ class Memory:
         self._nights.start(schedule, lambda: self.consolidate(user_id=user_id), done)
 
     def stop(self) -> None:
-        """Start no more nights; one that is under way is waited for, to its end (`close` stops it after its current step)."""
+        """Cancel the schedule, and wait for a night that is under way to end; `close` stops it after its current step."""
         self._nights.stop()
 
     @property

@@ -100,7 +100,7 @@ class Rooms:
         return None if ready is None else ready.base
 
     def answer_with(self, base: BaseModel) -> None:
-        """From now on nothing answers with another base model, such as one that was loaded before there was a reader."""
+        """Drop the answerer if it stands on another base model, such as one that was loaded before there was a reader."""
         with self._loading, self.guard:
             if self._answerer is not None and self._answerer.base is not base:
                 self._answerer = None

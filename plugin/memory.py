@@ -414,13 +414,15 @@ class Memory:
         base = self._rooms.base
         return settled_ids(self._rooms.store, None if base is None else base.ref.sha256, user_id)
 
-    def status(self, fact_id: str) -> Literal["recent", "settled"]:
-        """Whether a fact is settled in a module, or recent.
+    def status(self, fact_id: str) -> Literal["recent", "settled", "superseded"]:
+        """Whether a fact is settled in a module, recent, or superseded by a newer version.
 
         Raises:
             FactNotFound: there is no such fact.
         """
         fact = self._rooms.facts.get(check_id(fact_id))
+        if fact.superseded_by is not None:
+            return "superseded"
         return "settled" if fact.id in self.settled_ids(user_id=fact.user_id) else "recent"
 
     @property
@@ -498,6 +500,10 @@ class Memory:
     ahistory = awaited(history)
     aask = awaited(ask, "answer")
     astream = awaited(stream, "stream")
+    amodules = awaited(modules)
+    anights = awaited(nights)
+    asettled_ids = awaited(settled_ids)
+    astatus = awaited(status)
     astop = awaited(stop, "night")
     aclose = awaited(close)
 

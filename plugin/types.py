@@ -103,6 +103,9 @@ class Fact(Value):
     superseded_by: str | None = None
     """The id of the newer version; None on a live fact."""
 
+    def __hash__(self) -> int:  # by the id: metadata, a mapping, has no hash
+        return hash(self.id)
+
 
 class ScoredFact(Value):
     """A fact that was found, and how well it fits the query."""
@@ -110,6 +113,9 @@ class ScoredFact(Value):
     fact: Fact
     score: float
     """Between 0 and 1: the mean of cosine similarity and lexical coverage."""
+
+    def __hash__(self) -> int:
+        return hash((self.fact, self.score))
 
     @property
     def id(self) -> str:

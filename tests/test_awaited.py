@@ -14,7 +14,7 @@ from slowwave.awaited import awaited, in_a_thread, off_the_loop
 from slowwave.errors import FactNotFound, InvalidInput
 from slowwave.memory import Memory
 
-QUICK = {"modules", "nights", "settled_ids", "shared", "start", "status", "version"}
+QUICK = {"shared", "start", "version"}
 """What looks at little, or what one does once: no sibling."""
 
 
@@ -41,6 +41,8 @@ async def test_awaited_it_is_the_same_memory(tmp_path: Path, tiny_model: Path) -
         assert (await memory.asearch("Where do I live?", user_id="ana", k=1))[0].fact == await memory.aget(fact.id)
         new = await memory.aupdate(fact.id, "I live in Faro.")
         assert [one.text for one in await memory.ahistory(new.id)] == ["I live in Porto.", "I live in Faro."]
+        assert [await memory.astatus(one) for one in (fact.id, new.id)] == ["superseded", "recent"]
+        assert (await memory.amodules(), await memory.anights(), await memory.asettled_ids()) == ([], [], frozenset())
         stream = await memory.astream("Where do I live?", user_id="ana")
         pieces = [piece async for piece in stream]
         answer = await memory.aask("Where do I live?", user_id="ana")

@@ -990,3 +990,10 @@ def test_what_is_looked_at_before_is_what_is_refused(content: Any) -> None:
     with pytest.raises(InvalidInput) as taken:
         to_facts(content, user_id="ada", limit=2000)
     assert str(looked.value) == str(taken.value)
+
+
+def test_facts_and_hits_are_keys_of_sets(memory: Memory) -> None:
+    (fact,) = memory.add("I like tea.", user_id="ada", metadata={"topic": "drinks"})
+    hits = memory.search("tea", user_id="ada") + memory.search("tea", user_id="ada")
+    assert {fact, *memory.get_all(user_id="ada")} == {fact}
+    assert (len(hits), len(set(hits))) == (2, 1)

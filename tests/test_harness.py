@@ -329,7 +329,8 @@ class TestRun:
         assert "public source: the shelf of example/repo" in capsys.readouterr().err
         assert not out.exists()
 
-    def test_progress_follows_every_stage(self) -> None:
+    def test_progress_follows_every_stage(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TERM", "xterm")  # a dumb terminal shows no bars
         shown = io.StringIO()
         with harness.watch(Console(file=shown, force_terminal=True, width=80)) as progress:
             progress("train", 0, 3)

@@ -30,7 +30,7 @@ from slowwave.consolidation.plan import Planner, settled_ids
 from slowwave.consolidation.rows import Lesson
 from slowwave.consolidation.train import Recipe, Trained, train
 from slowwave.consolidation.writers import as_writer
-from slowwave.errors import BaseMismatch, InvalidInput, MemoryClosed, NightRunning, WriterFailed
+from slowwave.errors import InvalidInput, MemoryClosed, NightRunning, WriterFailed
 from slowwave.facts import FactStore
 from slowwave.loading import load_base
 from slowwave.model import BaseModel
@@ -112,7 +112,7 @@ def test_a_module_of_a_lower_rank_says_the_same_in_a_larger_slot(rested: tuple[M
     with torch.no_grad():
         (plain,) = base.answer_logprobs([row])
     assert not torch.allclose(said[0], plain, atol=1e-2), "the module changes nothing"
-    with pytest.raises(BaseMismatch):
+    with pytest.raises(InvalidInput, match="has rank 8"):
         memory._rooms.store.vector(module.id, user_id="ada", base_sha256=base.ref.sha256, shape=base.shape(4))
 
 

@@ -22,7 +22,7 @@ INSTALLED := build/.installed
 WEIGHTS := .venv/.weights
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench build clean always
+.PHONY: help demo test search check bench build clean always
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,9 @@ demo: $(INSTALLED) ## a day, a night and the morning after, in a few minutes
 test: $(INSTALLED) $(WEIGHTS) ## the unit tests, then the end-to-end tests; PYTEST_ARGS=... goes to both
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+search: $(INSTALLED) ## new random examples for every property test, many of them
+	$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile=search $(PYTEST_ARGS)
 
 check: $(INSTALLED) ## lint, format, types and import rules
 	$(BIN)/ruff check

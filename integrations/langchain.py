@@ -39,6 +39,9 @@ class SlowwaveRetriever(BaseRetriever):
     Documents carry the fact's id and its metadata, and on top `user_id`, `score` (0 to 1), `source` and `said_at`
     (ISO 8601). Best first; none for an empty query. `k`, `user_id`, `where` and `score_threshold` may also be given per
     call, in place of the retriever's own.
+
+    Whoever joins the bare texts cannot see which of two is newer: `format_document(document, prompt)` with the prompt
+    `PromptTemplate.from_template("{said_at}: {page_content}")` shows it, as does a chain's `document_prompt`.
     """
 
     memory: Engine = Field(exclude=True, repr=False)

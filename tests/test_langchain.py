@@ -29,6 +29,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages import ChatMessage as RoleMessage
+from langchain_core.prompts import PromptTemplate, format_document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig, RunnableLambda
 from langchain_tests.integration_tests import ChatModelIntegrationTests, RetrieversIntegrationTests
@@ -745,3 +746,5 @@ def test_a_document_says_which_day_tomorrow_was(fake: FakeMemory) -> None:
     (document,) = SlowwaveRetriever(memory=cast(Memory, fake), user_id="ana").invoke("When is my flight?")
     assert document.page_content == "My flight is on 2 March 2025."
     assert document.metadata["said_at"].startswith("2025-03-01T12:00")
+    told = format_document(document, PromptTemplate.from_template("{said_at}: {page_content}"))
+    assert told == "2025-03-01T12:00:00+00:00: My flight is on 2 March 2025."
